@@ -1,0 +1,35 @@
+"""Write the audit log."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+
+from riskhub.teams.models import AuditEntry, Team
+
+
+def record(
+    *,
+    team: Team,
+    action: str,
+    subject: str,
+    now: datetime,
+    user: AbstractBaseUser | AnonymousUser | None = None,
+    detail: dict[str, Any] | None = None,
+) -> AuditEntry:
+    """Record who did what to which thing; call it in the transaction of the change itself.
+
+    Without a user the actor is "command": somebody with a shell on the server.
+    """
+    known = user if isinstance(user, AbstractBaseUser) else None
+    return AuditEntry.objects.create(
+        team=team,
+        user=known,
+        actor=known.get_username() if known else "command",
+        action=action,
+        subject=subject[:120],
+        detail=detail or {},
+        at=now,
+    )

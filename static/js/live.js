@@ -1,0 +1,205 @@
+// Live events: one EventSource a page, on the address in <body data-live-url>.
+//
+//   figures     [{id, cells: {field: {text, title?, value?, source?}}, severity?, state?,
+//                 sort?, distance?, as_of?}]     patched in place, see rows.js
+//   membership  anything                         refetches every [data-live-refetch]
+//   gap         anything                         the same: events were missed
+//   notice      {id?, level?, text?, url?, link?, counts?: {name: number}}
+//                                                banner `id` is put up, without text taken down;
+//                                                counts go to [data-live-count="name"]
+//   seen        {seen, total, blind: [label]}    the strip in the header
+//   ping        {now: ISO} or nothing            proof of life, and the server's clock
+//
+// [data-live-refetch] is an element with an id; its value is the address to ask (the page's own
+// when empty), which answers htmx with the element anew.
+(function (RiskHub) {
+  "use strict";
+
+  const url = document.body.dataset.liveUrl;
+  const state = document.getElementById("live-state");
+  if (!url || !state || !window.EventSource) return;
+
+  const SILENCE_MS = 45000; // three missed pings
+  const HIDDEN_MS = 60000;
+  let source = null;
+  let lastAt = 0;
+  let hasPings = false;
+  let wasOpen = false;
+  let retries = 0;
+  let retryTimer = 0;
+  let refetchTimer = 0;
+  let hiddenTimer = 0;
+
+  function show(name, text, title) {
+    if (state.dataset.state !== name) state.dataset.state = name;
+    const element = state.querySelector(".live-text");
+    if (element.textContent !== text) element.textContent = text;
+    state.title = title || "";
+  }
+
+  function tick() {
+    if (!source) return;
+    const silence = Date.now() - lastAt;
+    if (source.readyState === EventSource.OPEN && lastAt) {
+      if (hasPings && silence > SILENCE_MS) return restart();
+      show("live", `live · ${RiskHub.format.age(silence / 1000)}`, "Time since the last event");
+    } else if (source.readyState === EventSource.CONNECTING && wasOpen) {
+      show("waiting", "reconnecting", lastAt ? `Last event ${RiskHub.format.age(silence / 1000)} ago` : "");
+    }
+  }
+
+  function heard(handle) {
+    return function (event) {
+      lastAt = Date.now();
+      let data = null;
+      try {
+        data = event.data ? JSON.parse(event.data) : null;
+      } catch {
+        data = null; // a bare word is a signal without a body
+      }
+      handle(data);
+      tick();
+    };
+  }
+
+  function refetchNow() {
+    refetchTimer = 0;
+    for (const element of document.querySelectorAll("[data-live-refetch]")) {
+      const address = element.dataset.liveRefetch || location.pathname + location.search;
+      htmx.ajax("GET", address, { source: element, target: element, swap: element.dataset.liveSwap || "outerHTML" });
+    }
+    document.dispatchEvent(new CustomEvent("riskhub:membership"));
+  }
+
+  // Jitter: a thousand browsers hear of a change in the same instant.
+  function refetch() {
+    if (!refetchTimer) refetchTimer = setTimeout(refetchNow, Math.random() * 2000);
+  }
+
+  function banner(notice) {
+    const region = document.getElementById("banners");
+    const id = notice.id || "notice";
+    const old = region.querySelector(`[data-banner="${CSS.escape(id)}"]`);
+    if (!notice.text) {
+      if (old) old.remove();
+      return;
+    }
+    const box = document.createElement("div");
+    box.className = "banner";
+    box.dataset.banner = id;
+    box.dataset.level = notice.level || "info";
+    if (notice.level === "critical" || notice.level === "warning") {
+      const mark = document.createElement("span");
+      mark.className = "mark";
+      mark.dataset.severity = notice.level;
+      box.append(mark);
+    }
+    const words = document.createElement("p");
+    words.textContent = notice.text;
+    box.append(words);
+    if (notice.url && notice.url.startsWith("/")) {
+      const link = document.createElement("a");
+      link.className = "banner-end";
+      link.href = notice.url;
+      link.textContent = notice.link || "Show";
+      box.append(link);
+    }
+    if (old) old.replaceWith(box);
+    else region.append(box);
+  }
+
+  function notice(data) {
+    if (!data) return;
+    if ("text" in data) banner(data);
+    for (const [name, count] of Object.entries(data.counts || {})) {
+      for (const element of document.querySelectorAll(`[data-live-count="${CSS.escape(name)}"]`)) {
+        element.textContent = count || "";
+        element.hidden = !count;
+      }
+    }
+  }
+
+  function seen(data) {
+    const strip = document.querySelector("[data-live-seen]");
+    if (!strip || !data) return;
+    const count = strip.querySelector(".seen-count");
+    if (count && data.total !== undefined) count.textContent = `${data.seen || 0} of ${data.total} accounts seen`;
+    const blind = data.blind || [];
+    let label = strip.querySelector(".seen-blind");
+    if (!blind.length) {
+      if (label) label.remove();
+      return;
+    }
+    if (!label) {
+      label = document.createElement("span");
+      label.className = "seen-blind";
+      strip.append(label);
+    }
+    const mark = document.createElement("span");
+    mark.className = "mark";
+    mark.dataset.severity = "warning";
+    label.title = `Could not be read: ${blind.join(", ")}`;
+    label.replaceChildren(mark, `${blind.length} blind: ${blind.slice(0, 2).join(", ")}${blind.length > 2 ? " and more" : ""}`);
+  }
+
+  function ping(data) {
+    hasPings = true;
+    if (data && data.now) RiskHub.clock.setServerNow(data.now);
+  }
+
+  function opened() {
+    if (wasOpen) refetch(); // what happened in between is not known
+    wasOpen = true;
+    retries = 0;
+    lastAt = Date.now();
+    tick();
+  }
+
+  // The browser retries a broken connection by itself, but not a refusal (503, a new login).
+  function failed() {
+    if (source && source.readyState !== EventSource.CLOSED) return tick();
+    retries += 1;
+    const waitMs = Math.min(30000, 1000 * 2 ** Math.min(retries, 5)) * (0.5 + Math.random() / 2);
+    show("lost", "not live", "The server does not answer; these figures stand still");
+    clearTimeout(retryTimer);
+    retryTimer = setTimeout(start, waitMs);
+  }
+
+  function stop() {
+    clearTimeout(retryTimer);
+    if (source) source.close();
+    source = null;
+  }
+
+  function start() {
+    stop();
+    source = new EventSource(url);
+    source.addEventListener("open", opened);
+    source.addEventListener("error", failed);
+    source.addEventListener("figures", heard((items) => items && RiskHub.rows.patch(items)));
+    source.addEventListener("membership", heard(refetch));
+    source.addEventListener("gap", heard(refetch));
+    source.addEventListener("notice", heard(notice));
+    source.addEventListener("seen", heard(seen));
+    source.addEventListener("ping", heard(ping));
+    if (!wasOpen) show("waiting", "connecting");
+  }
+
+  function restart() {
+    show("waiting", "reconnecting");
+    start();
+  }
+
+  // A tab nobody looks at costs the server nothing; it catches up when it is looked at again.
+  document.addEventListener("visibilitychange", function () {
+    clearTimeout(hiddenTimer);
+    if (document.hidden) hiddenTimer = setTimeout(stop, HIDDEN_MS);
+    else if (!source) start();
+  });
+  // Pages kept for the back button must not hold a connection; browsers allow six a host.
+  addEventListener("pagehide", stop);
+  addEventListener("pageshow", (event) => event.persisted && start());
+
+  start();
+  setInterval(tick, 1000);
+})(window.RiskHub);

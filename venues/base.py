@@ -1,0 +1,296 @@
+"""The venue contract: what an adapter declares, what it returns, and the registry.
+
+A venue is one file in `venues/adapters/`. It names its endpoints and margin rules as data and
+turns wire rows into `PositionReading`s; it never decides who is polled, stores nothing and uses
+no ORM. Reading never writes: the client refuses any request that `reads` does not list.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, ClassVar, Protocol
+
+from positions.engine.types import ContractKind, MarginMode, Side
+from venues.errors import VenueError
+from venues.figures import Figure
+
+NOT_READ = Figure.unknown("this venue's adapter does not read it")
+
+
+@dataclass(frozen=True, slots=True)
+class MarketSpec:
+    """A contract as the venue lists it; `kind` None means that the symbol is not listed."""
+
+    symbol: str
+    venue_symbol: str
+    kind: ContractKind | None = None
+    asset: str = ""
+    quote: str = ""
+    settle: str = ""
+    contract_size: float | None = None
+    tick_size: float | None = None
+    taker_fee_rate: float | None = None
+
+    @property
+    def is_known(self) -> bool:
+        """Tell whether the venue lists this symbol."""
+        return self.kind is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PositionReading:
+    """One position as one answer of a venue shows it. Flat rows are not readings.
+
+    slot                  "net" in one-way mode, "long" or "short" in hedge mode
+    contracts             > 0; base quantity is contracts times contract size
+    collateral            settle units, margin held by the position WITHOUT unrealised PnL
+    maintenance_margin    settle units, as the venue says it
+    maintenance_rate      fraction of notional, where the venue gives a rate and not an amount
+    maintenance_amount    deduction from rate times notional; 0 where the rate is flat
+    venue_margin_ratio    the venue's own ratio in its own convention
+    liquidation_price     the venue's word alone; never ours
+    venue_time            the venue's own time of this row; None when it gives none
+    raw                   the row as the venue sent it
+    """
+
+    market: MarketSpec
+    slot: str
+    side: Side
+    margin_mode: MarginMode | None
+    contracts: Figure
+    entry_price: Figure
+    mark_price: Figure
+    collateral: Figure
+    liquidation_price: Figure
+    unrealized_pnl: Figure = NOT_READ
+    leverage: Figure = NOT_READ
+    index_price: Figure = NOT_READ
+    notional: Figure = NOT_READ
+    maintenance_margin: Figure = NOT_READ
+    maintenance_rate: Figure = NOT_READ
+    maintenance_amount: Figure = NOT_READ
+    venue_margin_ratio: Figure = NOT_READ
+    adl_rank: Figure = NOT_READ
+    auto_add_margin: bool | None = None
+    venue_time: datetime | None = None
+    raw: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def identity(self) -> tuple[str, str, str]:
+        """Return (symbol, slot, margin mode), the position's identity within its account."""
+        return (self.market.symbol, self.slot, self.margin_mode or "")
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A row that was quarantined: why, and which symbol it named, if that much was readable."""
+
+    reason: str
+    venue_symbol: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeReading:
+    """A complete answer about one part of an account."""
+
+    scope: str
+    positions: tuple[PositionReading, ...]
+    refusals: tuple[Refusal, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeFailure:
+    """One part of an account could not be read; what was known of it is kept and goes stale."""
+
+    scope: str
+    error: VenueError
+
+
+@dataclass(frozen=True, slots=True)
+class PositionEnd:
+    """A venue's own word that a life ended: closed, liquidated, deleveraged or settled."""
+
+    symbol: str
+    slot: str
+    state: str
+    at: datetime
+    price: Figure = NOT_READ
+    # Venue's id of the end, so that the same end told twice is counted once.
+    reference: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RawAnswer:
+    """One answer as received, kept so that any number can be computed again."""
+
+    request: str
+    status: int
+    body: str
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRequest:
+    """What a poll needs of an account; holds secrets, so it has no repr and is never stored."""
+
+    account_id: int
+    venue: str
+    environment: str
+    label: str
+    wallet: str = field(repr=False, default="")
+    credentials: Mapping[str, str] = field(repr=False, default_factory=dict)
+    options: Mapping[str, Any] = field(repr=False, default_factory=dict)
+    # Filled by VenueAdapter.prepare for venues that live in our own database.
+    prepared: Any = field(repr=False, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountOutcome:
+    """What one poll of one account saw. An account that failed whole has only failures."""
+
+    account_id: int
+    poll_id: str
+    started_at: datetime
+    received_at: datetime
+    scopes: tuple[ScopeReading, ...] = ()
+    failures: tuple[ScopeFailure, ...] = ()
+    ends: tuple[PositionEnd, ...] = ()
+    answers: tuple[RawAnswer, ...] = ()
+    markets: tuple[MarketSpec, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class QuoteReading:
+    """Prices of one market between polls; `venue_time` None when the venue gives none."""
+
+    symbol: str
+    mark_price: Figure
+    index_price: Figure = NOT_READ
+    last_price: Figure = NOT_READ
+    funding_rate: Figure = NOT_READ
+    next_funding_at: datetime | None = None
+    venue_time: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AssetPriceReading:
+    """What a venue's index says an asset is worth in US dollars."""
+
+    asset: str
+    usd: Figure
+    venue_time: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PriceReading:
+    """Prices of several markets, and of assets in US dollars, from one venue."""
+
+    quotes: tuple[QuoteReading, ...] = ()
+    asset_prices: tuple[AssetPriceReading, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PriceOutcome:
+    """What one price refresh of one venue and environment saw; `error` when it saw nothing."""
+
+    venue: str
+    environment: str
+    received_at: datetime
+    reading: PriceReading = PriceReading()
+    error: VenueError | None = None
+
+
+class VenueClient(Protocol):
+    """What an adapter may ask of the client (venues/client.py): reads, strictly checked."""
+
+    async def call(self, method: str, params: Mapping[str, Any] | None = None) -> Any:
+        """Call a ccxt implicit method, such as "fapiPrivateV3GetPositionRisk".
+
+        Returns the decoded JSON (numbers as exact text). Raises VenueError.
+        """
+        ...
+
+    async def fetch(self, method: str, *args: Any, **kwargs: Any) -> Any:
+        """Call a ccxt unified method, such as "fetch_positions". Raises VenueError."""
+        ...
+
+    def market(self, venue_symbol: str, *, kind: ContractKind | None = None) -> MarketSpec:
+        """Return the listed market of a venue's own id, or a MarketSpec without kind."""
+        ...
+
+    @property
+    def request(self) -> AccountRequest:
+        """The account being read (its wallet and options)."""
+        ...
+
+
+class VenueAdapter(ABC):
+    """One venue. Subclasses register themselves by being defined.
+
+    slug             our name, as in URLs and commands
+    label            the name people read
+    ccxt_id          the ccxt class; "" for venues outside ccxt
+    margin_rules     contract kind -> key of positions.engine.rules.RULES
+    reads            every request that reading may send, "METHOD /path" with {name} for one segment
+    credentials      names of the secret fields, such as ("apiKey", "secret")
+    needs_wallet     True where a wallet address alone is enough
+    ccxt_options     merged into the ccxt instance's options
+    is_simulated     prices and positions are made up here
+    """
+
+    slug: ClassVar[str] = ""
+    label: ClassVar[str] = ""
+    ccxt_id: ClassVar[str] = ""
+    margin_rules: ClassVar[Mapping[ContractKind, str]] = {}
+    reads: ClassVar[tuple[str, ...]] = ()
+    credentials: ClassVar[tuple[str, ...]] = ("apiKey", "secret")
+    needs_wallet: ClassVar[bool] = False
+    ccxt_options: ClassVar[Mapping[str, Any]] = {}
+    is_simulated: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if not cls.slug:
+            return
+        if cls.slug in REGISTRY:
+            raise ValueError(f"two venues call themselves {cls.slug!r}")
+        REGISTRY[cls.slug] = cls
+
+    @abstractmethod
+    def scopes(self, request: AccountRequest) -> Sequence[str]:
+        """Return the parts of an account that are read one by one."""
+
+    @abstractmethod
+    async def read_scope(self, *, client: VenueClient, scope: str) -> ScopeReading:
+        """Read one part of an account. Raises VenueError when the answer is not complete."""
+
+    async def read_ends(self, *, client: VenueClient, scope: str) -> Sequence[PositionEnd]:
+        """Return the venue's own word on lives that ended lately; none by default."""
+        return ()
+
+    @abstractmethod
+    async def read_prices(self, *, client: VenueClient, symbols: Sequence[str]) -> PriceReading:
+        """Read trigger prices of markets (unified symbols) and USD index prices.
+
+        Raises VenueError.
+        """
+
+    def rule_for(self, *, kind: ContractKind, options: Mapping[str, Any]) -> str | None:
+        """Return the key of the margin rule for a kind of contract; None where there is none."""
+        return self.margin_rules.get(kind)
+
+    def prepare(
+        self, *, requests: Sequence[AccountRequest], now: datetime
+    ) -> Mapping[int, Any]:
+        """Load, in the task's thread, what reading needs of our own database, by account id."""
+        return {}
+
+    def check_wallet(self, wallet: str) -> str:
+        """Return the address in its canonical spelling; raises BadAccount."""
+        return wallet
+
+
+REGISTRY: dict[str, type[VenueAdapter]] = {}
