@@ -33,12 +33,12 @@ class PositionField:
         return self.kind is not FieldKind.TEXT and self.name != "as_of"
 
 
-def _text(name: str, help: str) -> PositionField:
-    return PositionField(name, FieldKind.TEXT, "", help)
+def _text(name: str, meaning: str) -> PositionField:
+    return PositionField(name, FieldKind.TEXT, "", meaning)
 
 
-def _number(name: str, unit: str, help: str) -> PositionField:
-    return PositionField(name, FieldKind.NUMBER, unit, help)
+def _number(name: str, unit: str, meaning: str) -> PositionField:
+    return PositionField(name, FieldKind.NUMBER, unit, meaning)
 
 
 POSITION_FIELDS: tuple[PositionField, ...] = (

@@ -202,7 +202,6 @@ class EventKind(models.TextChoices):
     OPENED = "opened"
     INCREASED = "increased"
     REDUCED = "reduced"
-    FLIPPED = "flipped"
     MARGIN_ADDED = "margin_added"
     MARGIN_REMOVED = "margin_removed"
     BREACHED = "breached"

@@ -11,7 +11,9 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging
+from celery.signals import beat_init, setup_logging, worker_ready
+
+from riskhub.runhub.ready import mark_ready
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "riskhub.settings")
 
@@ -52,6 +54,12 @@ app.conf.beat_schedule = {
         "options": {"expires": 600, "queue": "default"},
     },
 }
+
+
+@beat_init.connect
+@worker_ready.connect
+def _tell_supervisor(**_: Any) -> None:
+    mark_ready()
 
 
 @setup_logging.connect

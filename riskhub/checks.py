@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core import checks
+from django.core.checks import CheckMessage, Error, Tags, register
 
 _LEAST_SQLITE = (3, 31)
 
@@ -32,7 +34,7 @@ def check_public_url(**_: Any) -> list[CheckMessage]:
     if settings.PUBLIC_URL.startswith("https://"):
         return []
     return [
-        Warning(
+        checks.Warning(
             "RISKHUB_URL is not an https:// address.",
             hint="Set RISKHUB_URL to the address people open; links in alerts use it.",
             id="riskhub.W001",
@@ -42,11 +44,9 @@ def check_public_url(**_: Any) -> list[CheckMessage]:
 
 @register(Tags.security, deploy=True)
 def check_kept_secrets(**_: Any) -> list[CheckMessage]:
-    """In production, the keys come from the environment: a backup of the data folder is not them."""
-    import os
-
+    """In production the keys come from the environment: a stolen backup does not hold them."""
     return [
-        Warning(
+        checks.Warning(
             f"{name} is generated into the data folder.",
             hint=f"Set {name} in the environment, apart from the database and its backups.",
             id="riskhub.W002",

@@ -33,6 +33,7 @@ class Setting:
 
 
 SETTINGS: tuple[Setting, ...] = (
+    Setting("RISKHUB_ENV_FILE", ".env", "File of these variables, one NAME=value a line."),
     Setting("RISKHUB_DATA_DIR", ".data", "Folder of everything the embedded form keeps."),
     Setting("DATABASE_URL", "SQLite in the data folder", "postgres://user:password@host:5432/name"),
     Setting("REDIS_URL", "embedded server", "redis://:password@host:6379/0 or unix:///path"),
@@ -59,7 +60,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("RISKHUB_PRICE_BUDGET_S", "2", "Seconds between refreshes of trigger prices."),
     Setting("RISKHUB_POLL_BUDGET_S", "30", "Seconds between polls of a calm account."),
     Setting("RISKHUB_POLL_FAST_BUDGET_S", "5", "Seconds between polls of an account in danger."),
-    Setting("RISKHUB_POLL_DEADLINE_S", "20", "Seconds after which one account's poll is cancelled."),
+    Setting(
+        "RISKHUB_POLL_DEADLINE_S", "20", "Seconds before an account's poll is cancelled."
+    ),
     Setting("RISKHUB_POLL_CONCURRENCY", "50", "Accounts read at the same time by one worker."),
     Setting("RISKHUB_HISTORY_DAYS", "90", "Days for which readings are kept."),
     Setting("RISKHUB_RAW_HOURS", "24", "Hours for which raw venue answers are kept."),
@@ -67,6 +70,17 @@ SETTINGS: tuple[Setting, ...] = (
 )
 
 _env = environ.Env()
+_LONGEST_SOCKET_PATH = 100
+
+
+def _read_file() -> None:
+    """Read the file of variables, if there is one; what the process was given wins."""
+    path = Path(os.environ.get("RISKHUB_ENV_FILE") or ROOT / ".env")
+    if path.is_file():
+        environ.Env.read_env(path)
+
+
+_read_file()
 
 
 def text(name: str, default: str) -> str:
@@ -171,7 +185,7 @@ def database() -> dict[str, Any]:
         )
     try:
         config = dict(_env.db_url_config(url))
-    except Exception:
+    except Exception:  # noqa: BLE001 - the library raises whatever its parser met
         raise ConfigurationError(
             "DATABASE_URL cannot be read; it should look like "
             "postgres://user:password@host:5432/name (special characters percent-encoded)."
@@ -183,7 +197,11 @@ def database() -> dict[str, Any]:
 
 def _postgresql(config: dict[str, Any]) -> dict[str, Any]:
     options = {"connect_timeout": 5, "pool": {"min_size": 1, "max_size": 16, "timeout": 10}}
-    return {**config, "OPTIONS": {**config.get("OPTIONS", {}), **options}, "CONN_HEALTH_CHECKS": True}
+    return {
+        **config,
+        "OPTIONS": {**config.get("OPTIONS", {}), **options},
+        "CONN_HEALTH_CHECKS": True,
+    }
 
 
 # IMMEDIATE takes the write lock at BEGIN: a read that later writes can then not fail with
@@ -229,7 +247,7 @@ def embedded_socket() -> Path:
     socket under the system's temporary folder, in a folder named after the data folder's inode.
     """
     path = data_dir() / "redis.sock"
-    if len(str(path).encode()) <= 100:
+    if len(str(path).encode()) <= _LONGEST_SOCKET_PATH:
         return path
     stat = data_dir().stat()
     folder = Path("/tmp") / f"riskhub-{os.getuid()}-{stat.st_dev:x}-{stat.st_ino:x}"  # noqa: S108
@@ -256,7 +274,7 @@ def email(folder: Path) -> dict[str, Any]:
         return {"EMAIL_BACKEND": "django.core.mail.backends.console.EmailBackend"}
     try:
         config = _env.email_url_config(url)
-    except Exception:
+    except Exception:  # noqa: BLE001
         raise ConfigurationError(
             "EMAIL_URL cannot be read; it should look like smtp+tls://user:password@host:587."
         ) from None

@@ -192,7 +192,7 @@ CELERY_TASK_STORE_ERRORS_EVEN_IF_IGNORED = False
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "positions.api.auth.ScopedTokenAuthentication",
-        "rest_framework.authentication.SessionAuthentication",
+        "positions.api.auth.MemberAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["positions.api.auth.HasTeamAndScope"],
     "DEFAULT_RENDERER_CLASSES": ["positions.api.renderers.OrjsonRenderer"],
@@ -202,7 +202,7 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": None,
 }
 REST_KNOX = {"TOKEN_TTL": None, "AUTH_HEADER_PREFIX": "Bearer", "TOKEN_PREFIX": "rh_"}
-KNOX_TOKEN_MODEL = "teams.ApiToken"
+KNOX_TOKEN_MODEL = "teams.ApiToken"  # noqa: S105
 SPECTACULAR_SETTINGS = {
     "TITLE": "RiskHub",
     "DESCRIPTION": "Isolated-margin risk across venues. Money and prices are decimal strings; "

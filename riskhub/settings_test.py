@@ -13,6 +13,7 @@ atexit.register(shutil.rmtree, _folder, ignore_errors=True)
 os.environ["RISKHUB_DATA_DIR"] = _folder
 os.environ.setdefault("RISKHUB_DEMO", "0")
 # The environment of the person who runs the tests decides nothing but the two servers.
+os.environ["RISKHUB_ENV_FILE"] = os.devnull
 for _name in ("EMAIL_URL", "RISKHUB_PRODUCTION", "RISKHUB_DEBUG", "ALLOWED_HOSTS"):
     os.environ.pop(_name, None)
 

@@ -6,10 +6,16 @@ from django.urls import include, path
 
 from riskhub import health
 
+login = auth.LoginView.as_view(redirect_authenticated_user=True)
+
 urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
-    path("login/", login_not_required(auth.LoginView.as_view(redirect_authenticated_user=True)), name="login"),
+    path(
+        "login/",
+        login_not_required(auth.LoginView.as_view(redirect_authenticated_user=True)),
+        name="login",
+    ),
     path("logout/", auth.LogoutView.as_view(), name="logout"),
     path("api/v1/", include("positions.api.urls")),
     path("", include("positions.urls")),

@@ -18,6 +18,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import User
 
+from positions.alerts.models import AlertRule, Channel, Incident
 from positions.engine.types import Severity, Side, Source
 from positions.fields import SOURCED
 from positions.models import Event, Life, Poll, Position, Provenance, Reading
@@ -90,9 +91,7 @@ def make_account(team: Team | None = None, *, venue: str = "binance", **columns:
         "last_seen_at": NOW,
         "next_poll_at": NOW + timedelta(seconds=30),
     }
-    return Account.objects.create(
-        team=team or make_team(), venue=venue, **{**defaults, **columns}
-    )
+    return Account.objects.create(team=team or make_team(), venue=venue, **{**defaults, **columns})
 
 
 def make_market(
@@ -274,8 +273,9 @@ def make_position_unknown(account: Account | None = None, **columns: Any) -> Pos
         f"MYSTERY{next(_number)}",
         venue=account.venue,
         environment=account.environment,
-        **{"is_known": False, "kind": "", "asset": "", "quote": "", "settle": ""},
-        **{"contract_size": None, "tick_size": None, "taker_fee_rate": None},
+        is_known=False,
+        **dict.fromkeys(("kind", "asset", "quote", "settle"), ""),
+        **dict.fromkeys(("contract_size", "tick_size", "taker_fee_rate")),
     )
     nothing: dict[str, Any] = dict.fromkeys(figures())
     nothing |= {"auto_add_margin": None, "next_funding_at": None, "margin_mode": ""}
@@ -316,6 +316,50 @@ def make_event(
     return Event.objects.create(position=position, kind=kind, **{**defaults, **columns})
 
 
+def make_rule(team: Team, **columns: Any) -> AlertRule:
+    """Return a new rule on the liquidation distance: warning below 10 %, critical below 5 %."""
+    defaults = {
+        "name": f"rule {next(_number)}",
+        "measure": "liquidation_distance",
+        "levels": [
+            {"level": 0.1, "rearm": 0.12, "severity": "warning"},
+            {"level": 0.05, "rearm": 0.06, "severity": "critical"},
+        ],
+        "created_at": NOW,
+    }
+    return AlertRule.objects.create(team=team, **{**defaults, **columns})
+
+
+def make_incident(position: Position, /, **columns: Any) -> Incident:
+    """Return a new firing incident about a position."""
+    is_resolved = columns.get("state") == "resolved"
+    defaults = {
+        "team": position.team,
+        "rule": None if "rule" in columns else make_rule(position.team),
+        "subject": f"position:{position.pk}/life:{position.life_id}",
+        "position": position,
+        "account": position.account,
+        "severity": "warning",
+        "state": "firing",
+        "opened_at": NOW,
+        "fired_at": NOW,
+        "resolved_at": NOW if is_resolved else None,
+        "value": position.liquidation_distance,
+        "why": {"headline": f"{position.market.symbol} is near liquidation"},
+    }
+    return Incident.objects.create(**{**defaults, **columns})
+
+
+def make_channel(team: Team, kind: str = "webhook", **columns: Any) -> Channel:
+    """Return a new channel of a team."""
+    defaults = {
+        "label": f"channel {next(_number)}",
+        "config": {"url": "https://hooks.example/alerts"},
+        "created_at": NOW,
+    }
+    return Channel.objects.create(team=team, kind=kind, **{**defaults, **columns})
+
+
 def _standing() -> dict[str, Any]:
     return {
         "slot": "net",
@@ -336,9 +380,7 @@ def _provenance_of(values: dict[str, Any]) -> Provenance:
     missing = [name for name in SOURCED if values.get(name) is None]
     sources = {name: str(_source_of(name)) for name in SOURCED}
     sources |= dict.fromkeys(missing, str(Source.UNKNOWN))
-    return make_provenance(
-        sources=sources, reasons=dict.fromkeys(missing, "the venue gives none")
-    )
+    return make_provenance(sources=sources, reasons=dict.fromkeys(missing, "the venue gives none"))
 
 
 def _source_of(name: str) -> Source:
@@ -348,7 +390,9 @@ def _source_of(name: str) -> Source:
 def _printed_of(values: dict[str, Any]) -> dict[str, str]:
     known = ((name, values.get(name)) for name in sorted(REPORTED))
     # A zero more than needed, as venues print them: the exact characters must come through.
-    return {name: f"{decimal_string(value)}{_zero(value)}" for name, value in known if _is_real(value)}
+    return {
+        name: f"{decimal_string(value)}{_zero(value)}" for name, value in known if _is_real(value)
+    }
 
 
 def _is_real(value: Any) -> bool:

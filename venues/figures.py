@@ -148,7 +148,9 @@ class Row:
         except RowError as error:
             raise RowError(f"{name}: {error}") from None
 
-    def positive(self, name: str, *, none: tuple[str, ...] = ("", "0"), reason: str = NOT_GIVEN) -> Figure:
+    def positive(
+        self, name: str, *, none: tuple[str, ...] = ("", "0"), reason: str = NOT_GIVEN
+    ) -> Figure:
         """Return a reported number above 0; zero in any spelling means that there is none."""
         figure = self.number(name, none=none, reason=reason)
         if figure.value is not None and figure.value <= 0:

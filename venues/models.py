@@ -103,7 +103,9 @@ class Tier(models.Model):
 class Quote(models.Model):
     """The latest prices of a market; a quote older by the venue's time never replaces a newer."""
 
-    market = models.OneToOneField(Market, models.CASCADE, related_name="quote", primary_key=True)
+    market = models.OneToOneField(
+        Market, models.CASCADE, related_name="latest_quote", primary_key=True
+    )
     mark_price = models.FloatField(null=True)
     index_price = models.FloatField(null=True)
     last_price = models.FloatField(null=True)

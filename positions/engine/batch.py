@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
@@ -60,7 +61,8 @@ class Batch:
 def build_batch(*, terms: Sequence[Terms]) -> Batch:
     """Return the columns of the given positions, in their order.
 
-    A trigger price of None, or one that is not positive, becomes NaN: not known.
+    A trigger price of None, or one that is not positive, becomes NaN, as does anything not
+    finite: not known.
     Raises ValueError on a quantity or entry price <= 0 or on tiers that do not ascend,
     UnknownRuleError on a rule that RULES does not hold.
     """
@@ -94,8 +96,9 @@ def _refuse_non_positive(name: str, column: Floats) -> None:
         raise ValueError(f"{name} must be positive; position {bad[0]} has {column[bad[0]]}")
 
 
-def _floats(terms: Sequence[Terms], read: Callable[[Terms], object]) -> Floats:
-    return np.fromiter((float(read(each)) for each in terms), np.float64, len(terms))  # type: ignore[arg-type]
+def _floats(terms: Sequence[Terms], read: Callable[[Terms], float | Fraction]) -> Floats:
+    column = np.fromiter((float(read(each)) for each in terms), np.float64, len(terms))
+    return np.where(np.isfinite(column), column, np.nan)
 
 
 def _bools(rules: Sequence[MarginRules], read: Callable[[MarginRules], bool]) -> Bools:

@@ -48,11 +48,11 @@ REASONS: dict[State, str] = {
 }
 _INPUTS = State.NO_QUANTITY | State.NO_ENTRY | State.NO_COLLATERAL
 _RULE = State.NO_TIERS | State.NO_FEE
-_CROSSING = _INPUTS | _RULE | State.NO_CROSSING | State.NO_RECOVERY | State.UNSOLVED
-# Which flags can be the cause when a figure is missing.
+_CROSSING = _INPUTS | _RULE | State.NO_CROSSING | State.NO_RECOVERY
+# Which flags can be the cause when a figure is missing; with none of them it is the solver.
 _CAUSES: dict[str, State] = {
     "liquidation_price": _CROSSING,
-    "bankruptcy_price": _INPUTS | State.NO_BANKRUPTCY | State.UNSOLVED,
+    "bankruptcy_price": _INPUTS | State.NO_BANKRUPTCY,
     "notional": State.NO_QUANTITY | State.NO_TRIGGER,
     "unrealized_pnl": State.NO_QUANTITY | State.NO_ENTRY | State.NO_TRIGGER,
     "equity": _INPUTS | State.NO_TRIGGER,
@@ -105,14 +105,16 @@ class Solution:
 
     def has(self, flag: State) -> Bools:
         """Return which positions carry the flag, shape (n,)."""
-        return (self.state & np.int16(flag)) != 0
+        marked: Bools = (self.state & np.int16(flag)) != 0
+        return marked
 
     def reason(self, *, figure: str, index: int) -> str | None:
         """Return why the figure of that position is missing; None when it is known."""
         if not np.isnan(getattr(self, figure)[index]):
             return None
         causes = _CAUSES[figure] & State(int(self.state[index]))
-        return next((text for flag, text in REASONS.items() if flag & causes), "unknown: solver")
+        texts = (text for flag, text in REASONS.items() if flag & causes)
+        return next(texts, REASONS[State.UNSOLVED])
 
     def row(self, *, index: int) -> dict[str, float | None]:
         """Return every figure of one position, None where it is missing."""

@@ -1,21 +1,21 @@
-"""Where a position dies: the price at which equity meets the requirement, for n positions at once.
+"""Where each position dies, and how it stands at its trigger price: n positions at once.
 
-Works in value space (positions.engine.rules): a position's equity is a straight line over the
-value of a unit, its requirement a straight line inside each tier. The solver walks the tiers
-outward from the trigger price and answers the first value at which the two meet: a root inside a
-tier, or a tier's edge where the requirement jumps. See docs/formulas.md#the-walk.
+The one condition is `equity <= required`. The solver walks the tiers outward from the trigger
+price on the losing side and answers the first price at which the two meet: a root inside a tier,
+or a tier's edge where the requirement jumps. See docs/formulas.md#the-walk.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields
 
 import numpy as np
 
 from positions.engine.batch import Batch, Bools
-from positions.engine.rules import Floats, equity, requirement
+from positions.engine.lines import Crossing, Lines, draw_lines, flip, shortfall, walk
+from positions.engine.rules import Floats
 from positions.engine.solution import Solution, State, States
-from positions.engine.tiers import Indices, find_tier
+from positions.engine.tiers import Indices
 
 # A residual above this share of the notional is a failure of the solver, not an answer.
 TOLERANCE = 1e-9
@@ -32,7 +32,7 @@ def solve(batch: Batch) -> Solution:
     Source: docs/formulas.md#the-walk.
     """
     with np.errstate(all="ignore"):
-        parts = [_solve_rows(_Lines.draw(batch, rows), batch, rows) for rows in _chunks(batch)]
+        parts = [_solve_rows(batch, rows) for rows in _chunks(batch)]
     if len(parts) == 1:
         return parts[0]
     names = [field.name for field in fields(Solution)]
@@ -57,161 +57,78 @@ def margin_to_add(*, batch: Batch, target_distance: float | Floats) -> Floats:
         raise ValueError("target_distance must not be negative")
     with np.errstate(all="ignore"):
         price = batch.trigger_price * (1.0 - batch.sign * target)
-        stop = np.where(price > 0, _flip(price, batch.is_inverse), np.nan)
-        parts = [_shortfall(_Lines.draw(batch, rows), stop[rows]) for rows in _chunks(batch)]
+        stop = np.where(price > 0, flip(price, batch.is_inverse), np.nan)
+        parts = [
+            shortfall(lines=draw_lines(batch=batch, rows=rows), stop=stop[rows])
+            for rows in _chunks(batch)
+        ]
     return np.concatenate(parts)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Lines:
-    """Positions in value space: (n,) columns, and tier lines of shape (k, n)."""
-
-    direction: Floats
-    quantity: Floats
-    entry: Floats
-    value: Floats
-    collateral: Floats
-    fee: Floats
-    edges: Floats
-    rate: Floats
-    amount: Floats
-
-    @classmethod
-    def draw(cls, batch: Batch, rows: slice) -> _Lines:
-        is_inverse, quantity = batch.is_inverse[rows], batch.quantity[rows]
-        sign, tiers = batch.sign[rows], batch.tiers
-        lines = cls(
-            direction=np.where(is_inverse, -sign, sign),
-            quantity=quantity,
-            entry=_flip(batch.entry_price[rows], is_inverse),
-            value=_flip(batch.trigger_price[rows], is_inverse),
-            collateral=batch.collateral[rows],
-            fee=batch.fee_rate[rows],
-            edges=tiers.floor[rows].T / quantity,
-            rate=tiers.rate[rows].T,
-            amount=tiers.amount[rows].T,
-        )
-        is_entry = batch.is_entry_basis[rows]
-        return lines.fixed_at_entry(is_entry) if is_entry.any() else lines
-
-    def fixed_at_entry(self, is_entry: Bools) -> _Lines:
-        """Give entry-basis rows one tier without rate, its amount minus their maintenance."""
-        fixed = self.maintenance_at(self.entry, find_tier(edges=self.edges, at=self.entry))
-        only = np.where(np.arange(len(self.edges)) == 0, 0.0, np.inf)[:, None]
-        return replace(
-            self,
-            edges=np.where(is_entry, only, self.edges),
-            rate=np.where(is_entry, 0.0, self.rate),
-            amount=np.where(is_entry, -fixed, self.amount),
-        )
-
-    def equity_at(self, value: Floats) -> Floats:
-        return equity(
-            direction=self.direction,
-            quantity=self.quantity,
-            value=value,
-            entry_value=self.entry,
-            collateral=self.collateral,
-        )
-
-    def maintenance_at(self, value: Floats, tier: Indices) -> Floats:
-        rate, amount = _pick(self.rate, tier), _pick(self.amount, tier)
-        return requirement(rate=rate, amount=amount, quantity=self.quantity, value=value)
-
-    def required_at(self, value: Floats, tier: Indices) -> Floats:
-        return self.maintenance_at(value, tier) + self.fee * self.quantity * value
-
-    def buffer_at(self, value: Floats, tier: Indices) -> Floats:
-        return self.equity_at(value) - self.required_at(value, tier)
-
-    def buffer_lines(self) -> tuple[Floats, Floats]:
-        """Return intercept and slope of equity - required over the value, each (k, n)."""
-        intercept = self.amount + (self.collateral - self.direction * self.quantity * self.entry)
-        slope = self.quantity * (self.direction - (self.rate + self.fee))
-        return intercept, slope
-
-    def tier_at(self, value: Floats) -> Indices:
-        return find_tier(edges=self.edges, at=value)
-
-    def stretches(self, start: Floats, stop: Floats) -> tuple[Floats, Floats]:
-        """Return what each tier holds of the way from start to stop, near end and far end.
-
-        Both (k, n). They are the same value in a tier the way does not cross.
-        """
-        upper = np.concatenate([self.edges[1:], np.full((1, len(start)), np.inf)])
-        near = np.minimum(np.maximum(start, self.edges), upper)
-        far = np.minimum(np.maximum(stop, self.edges), upper)
-        return near, far
+def _chunks(batch: Batch) -> list[slice]:
+    return [slice(start, start + CHUNK) for start in range(0, max(len(batch), 1), CHUNK)]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Crossing:
-    """Where the walk ended: the value (inf: nowhere), its tier, the tier before, whether an edge.
-
-    All (n,).
-    """
-
-    value: Floats
-    tier: Indices
-    before: Indices
-    is_edge: Bools
-
-
-def _solve_rows(lines: _Lines, batch: Batch, rows: slice) -> Solution:
-    start = np.where(np.isnan(lines.value), lines.entry, lines.value)
-    tier = lines.tier_at(start)
-    is_breached = _is_breached(lines, start, tier, batch.is_strict[rows])
-    crossing = _walk(lines, start, is_breached)
+def _solve_rows(batch: Batch, rows: slice) -> Solution:
+    lines = draw_lines(batch=batch, rows=rows)
+    is_inverse, price = batch.is_inverse[rows], batch.trigger_price[rows]
+    tier = lines.tier_at(lines.start)
+    is_breached = _find_breached(lines, tier, batch.is_strict[rows])
+    crossing = walk(lines=lines, is_breached=is_breached)
     own, before, is_jump = _residuals(lines, crossing)
-    bankruptcy = lines.entry - lines.direction * lines.collateral / lines.quantity
-    held, missing = lines.equity_at(lines.value), _missing(lines, batch.tiers.rate[rows])
-    has_crossing, is_known = np.isfinite(crossing.value), (missing & ~State.NO_TRIGGER) == 0
-    is_overflow = is_known & ~np.isfinite(lines.buffer_at(start, tier) + bankruptcy)
-    is_wrong = (has_crossing & (np.abs(own) > TOLERANCE) & ~is_jump) | is_overflow
-    is_solved = has_crossing & ~is_wrong
-    state = missing | _flags(
-        (
-            (State.BREACHED, is_breached & ~np.isnan(lines.value)),
-            (State.BANKRUPT, held <= 0),
-            (State.AT_JUMP, is_jump),
-            (State.NO_CROSSING, is_known & ~has_crossing & ~is_breached),
-            (State.NO_RECOVERY, is_known & ~has_crossing & is_breached),
-            (State.NO_BANKRUPTCY, bankruptcy <= 0),
-            (State.UNSOLVED, is_wrong),
-        )
-    )
-    found = _Found(
-        tier=tier,
-        liquidation=np.where(is_solved, crossing.value, np.nan),
-        bankruptcy=np.where((bankruptcy > 0) & ~is_overflow, bankruptcy, np.nan),
+    missing = _find_missing(batch, rows)
+    is_known: Bools = (missing & ~np.int16(State.NO_TRIGGER)) == 0
+    is_wrong = is_known & _find_unsolved(lines, crossing, own, is_jump)
+    is_solved = np.isfinite(crossing.value) & ~is_wrong
+    is_nowhere = is_known & ~is_wrong & ~is_solved
+    liquidation = np.where(is_solved, flip(crossing.value, is_inverse), np.nan)
+    return Solution(
+        liquidation_price=liquidation,
+        bankruptcy_price=np.where(lines.bankruptcy > 0, flip(lines.bankruptcy, is_inverse), np.nan),
+        liquidation_distance=batch.sign[rows] * (price - liquidation) / price + 0.0,
         residual=np.where(is_solved, own, np.nan),
         residual_before=np.where(is_solved, before, np.nan),
-    )
-def _walk(lines: _Lines, start: Floats, is_breached: Bools) -> _Crossing:
-    """Walk towards the loss until breached, or, from a breach, towards the gain until safe."""
-    heading = np.where(is_breached, lines.direction, -lines.direction)
-    near, far = lines.stretches(start, np.where(heading > 0, np.inf, 0.0))
-    intercept, slope = lines.buffer_lines()
-    # Turned so that reaching the goal is a fall to zero or below, from either side of it.
-    goal = np.where(is_breached, -1.0, 1.0)
-    is_at_near = goal * (intercept + slope * near) <= 0
-    is_at_far = goal * (intercept + slope * far) <= 0
-    root = np.minimum(np.maximum(-intercept / slope, np.minimum(near, far)), np.maximum(near, far))
-    found = np.where(is_at_near, near, root)
-    # A unit's value of zero is no price: a root must lie above it.
-    is_hit = (near != far) & (is_at_near | is_at_far) & (found > 0)
-    ahead = np.where(is_hit, heading * found, np.inf)
-    tier = ahead.argmin(axis=0)
-    nearest = _pick(ahead, tier)
-    return _Crossing(
-        value=np.where(np.isfinite(nearest), heading * nearest, np.inf),
-        tier=tier,
-        before=np.clip(tier - heading.astype(np.intp), 0, len(lines.edges) - 1),
-        is_edge=_pick(is_at_near, tier),
+        state=missing
+        | _combine(
+            (
+                (State.BREACHED, is_breached & ~np.isnan(price)),
+                (State.BANKRUPT, lines.equity_at(lines.value) <= 0),
+                (State.AT_JUMP, is_jump),
+                (State.NO_CROSSING, is_nowhere & ~is_breached),
+                (State.NO_RECOVERY, is_nowhere & is_breached),
+                (State.NO_BANKRUPTCY, lines.bankruptcy <= 0),
+                (State.UNSOLVED, is_wrong),
+            )
+        ),
+        **_figures_at_trigger(lines, tier, batch.is_entry_basis[rows]),
     )
 
 
-def _residuals(lines: _Lines, crossing: _Crossing) -> tuple[Floats, Floats, Bools]:
+# Adding 0.0 turns the -0.0 of a short that stands at its entry into 0.0.
+def _figures_at_trigger(lines: Lines, tier: Indices, is_entry: Bools) -> dict[str, Floats]:
+    equity, required = lines.equity_at(lines.value), lines.required_at(lines.value, tier)
+    notional = lines.quantity * lines.value
+    alive = np.where(equity > 0, equity, np.nan)
+    # Maintenance fixed at entry is known without a trigger price.
+    measured_at = np.where(is_entry, lines.start, lines.value)
+    return {
+        "notional": notional,
+        "unrealized_pnl": lines.direction * lines.quantity * (lines.value - lines.entry) + 0.0,
+        "equity": equity,
+        "maintenance_margin": lines.maintenance_at(measured_at, tier),
+        "required": required,
+        "margin_ratio": required / alive,
+        "effective_leverage": notional / alive,
+    }
+
+
+def _find_breached(lines: Lines, tier: Indices, is_strict: Bools) -> Bools:
+    equity, required = lines.equity_at(lines.start), lines.required_at(lines.start, tier)
+    is_met: Bools = equity == required
+    return (equity < required) | (~is_strict & is_met)
+
+
+def _residuals(lines: Lines, crossing: Crossing) -> tuple[Floats, Floats, Bools]:
     """Return the residual in the crossing's tier, in the tier before it, and where it jumps."""
     scale = lines.quantity * np.maximum(crossing.value, lines.entry)
     own = lines.buffer_at(crossing.value, crossing.tier) / scale
@@ -220,40 +137,23 @@ def _residuals(lines: _Lines, crossing: _Crossing) -> tuple[Floats, Floats, Bool
     return own, np.where(is_jump, before, own), is_jump
 
 
-def _missing(lines: _Lines, tier_rate: Floats) -> States:
-    columns = (
-        (State.NO_TRIGGER, lines.value),
-        (State.NO_QUANTITY, lines.quantity),
-        (State.NO_ENTRY, lines.entry),
-        (State.NO_COLLATERAL, lines.collateral),
-        (State.NO_FEE, lines.fee),
-        (State.NO_TIERS, tier_rate.sum(axis=1)),
+def _find_unsolved(lines: Lines, crossing: Crossing, residual: Floats, is_jump: Bools) -> Bools:
+    is_off: Bools = np.isfinite(crossing.value) & ~is_jump & ~(np.abs(residual) <= TOLERANCE)
+    return is_off | np.isnan(lines.quantity)
+
+
+def _find_missing(batch: Batch, rows: slice) -> States:
+    return _combine(
+        (
+            (State.NO_TRIGGER, np.isnan(batch.trigger_price[rows])),
+            (State.NO_QUANTITY, np.isnan(batch.quantity[rows])),
+            (State.NO_ENTRY, np.isnan(batch.entry_price[rows])),
+            (State.NO_COLLATERAL, np.isnan(batch.collateral[rows])),
+            (State.NO_FEE, np.isnan(batch.fee_rate[rows])),
+            (State.NO_TIERS, np.logical_or.reduce(np.isnan(batch.tiers.rate[rows]), axis=1)),
+        )
     )
-    return _flags((flag, np.isnan(column)) for flag, column in columns)
 
 
-def _flags(marks: Iterable[tuple[State, Bools]]) -> States:
-    """Return the sum of the flags whose mark is set, shape (n,)."""
-    return np.bitwise_or.reduce([mark * np.int16(flag) for flag, mark in marks])
-
-
-def _shortfall(lines: _Lines, stop: Floats) -> Floats:
-    start = lines.value
-    near, far = lines.stretches(start, stop)
-    intercept, slope = lines.buffer_lines()
-    least = np.minimum(intercept + slope * near, intercept + slope * far)
-    on_the_way = np.where(near != far, least, np.inf).min(axis=0)
-    return -np.minimum(on_the_way, lines.buffer_at(start, lines.tier_at(start)))
-
-
-def _pick(table: npt.NDArray[Any], tier: Indices) -> npt.NDArray[Any]:
-    return np.take_along_axis(table, tier[None, :], axis=0)[0]
-
-
-def _flip(price: Floats, is_inverse: Bools) -> Floats:
-    """Turn prices into values of a unit, or back."""
-    return np.where(is_inverse, 1.0 / price, price)
-
-
-def _chunks(batch: Batch) -> list[slice]:
-    return [slice(start, start + CHUNK) for start in range(0, max(len(batch), 1), CHUNK)]
+def _combine(marks: tuple[tuple[State, Bools], ...]) -> States:
+    return np.asarray(np.bitwise_or.reduce([mark * np.int16(flag) for flag, mark in marks]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -68,18 +69,19 @@ def find_tier(*, edges: Floats, at: Floats) -> Indices:
     edges  shape (k, n), ascending along the first axis, the first row being the lowest tier
     at     shape (n,); below the first edge the first tier holds
     """
-    below: npt.NDArray[np.bool_] = edges[1:] <= at
-    return below.sum(axis=0, dtype=np.intp)
+    tier: Indices = np.sum(edges[1:] <= at, axis=0, dtype=np.intp)
+    return tier
 
 
 def _padded_rows(table: tuple[Tier, ...], depth: int) -> list[list[float]]:
-    floors = [tier.floor for tier in table]
-    if any(upper <= lower for lower, upper in zip(floors, floors[1:], strict=False)):
+    known = table or (Tier(floor=0.0, rate=math.nan),)
+    floors = [tier.floor for tier in known]
+    if any(upper <= lower for lower, upper in pairwise(floors)):
         raise ValueError(f"tier floors must ascend: {floors}")
-    missing = depth - len(table)
+    missing = depth - len(known)
     # Below the first printed floor a venue still applies its first tier.
     return [
-        [0.0, *floors[1:], *[math.inf] * missing][:depth],
-        [*[tier.rate for tier in table] or [math.nan], *[0.0] * missing][:depth],
-        [*[tier.amount for tier in table], *[0.0] * missing],
+        [0.0, *floors[1:], *[math.inf] * missing],
+        [*[tier.rate for tier in known], *[0.0] * missing],
+        [*[tier.amount for tier in known], *[0.0] * missing],
     ]

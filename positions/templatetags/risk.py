@@ -223,6 +223,7 @@ def figure(
     form: str = "text",
     *,
     unit: str = "",
+    digits: int | None = None,
     source: str = "reported",
     reason: str = "",
     field: str = "",
@@ -232,32 +233,35 @@ def figure(
     value   a number, or with the form "text" a text that is ready; None and "" are unknown
     form    price, percent, probability, ratio, leverage, basis_points, sigmas, duration,
             countdown, money, signed_money, quantity or text
+    digits  of a price, a percent or a ratio; None leaves the choice to the form
     source  reported, derived or unknown
     reason  why it is unknown, or why we computed it
     field   the name by which live.js finds it
     """
-    text = _figure_text(value, form=form, unit=unit)
+    text = _figure_text(value, form=form, unit=unit, digits=digits)
     if text == formatting.DASH:
         return _unknown_figure(reason=words(reason), field=field)
     is_apart = unit and form not in _FIGURES_IN_UNITS
     return format_html(
-        '<span class="figure" data-source="{}"{}{}><span class="figure-value">{}</span>{}{}</span>',
+        '<span class="figure" data-source="{}"{}{}>{}<span class="figure-value">{}</span>{}</span>',
         source or "reported",
         _attribute("data-field", field),
         _attribute(
             "title", _explanation(value, form=form, text=text, source=source, reason=reason)
         ),
+        SafeString('<small class="figure-source">ours</small>') if source == "derived" else "",
         text,
         format_html('<span class="figure-unit">{}</span>', unit) if is_apart else "",
-        SafeString('<small class="figure-source">ours</small>') if source == "derived" else "",
     )
 
 
-def _figure_text(value: object, *, form: str, unit: str) -> str:
+def _figure_text(value: object, *, form: str, unit: str, digits: int | None) -> str:
     if form in _FIGURES_IN_UNITS:
-        return _FIGURES_IN_UNITS[form](_number(value), unit or "")
+        unit = unit or ("" if form == "quantity" else "USD")
+        return _FIGURES_IN_UNITS[form](_number(value), unit)
     if form in _FIGURES:
-        return _FIGURES[form](_number(value))
+        options = {} if digits is None else {"digits": digits}
+        return _FIGURES[form](_number(value), **options)
     return formatting.DASH if value in (None, "") else str(value)
 
 

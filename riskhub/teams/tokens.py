@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import QuerySet
 from knox.models import get_digest_token
@@ -17,6 +17,8 @@ from riskhub.teams import audit
 from riskhub.teams.models import ApiToken, Membership, Team
 
 _PUBLIC_LENGTH = 16
+_LABEL_LENGTH = 80
+_MOST_DAYS = 3650
 
 
 class Scope(StrEnum):
@@ -33,12 +35,12 @@ class TokenError(ValueError):
 def create(
     *,
     team: Team,
-    user: AbstractBaseUser,
+    user: User,
     label: str,
     scopes: Iterable[str] = (Scope.READ,),
     now: datetime,
     days: int | None = None,
-    by: AbstractBaseUser | None = None,
+    by: User | None = None,
 ) -> tuple[ApiToken, str]:
     """Make a token of `user` in `team`; return its row and its text, which is not kept.
 
@@ -49,14 +51,9 @@ def create(
     a viewer who wants to write.
     """
     wanted = _scopes(scopes)
-    if not label.strip():
-        raise TokenError("Give the token a label, such as the program that will use it.")
-    if days is not None and not 1 <= days <= _MOST_DAYS:
-        raise TokenError(f"A token lasts from 1 to {_MOST_DAYS} days; leave it out for no end.")
-    _check_member(team=team, user=user, scopes=wanted)
+    _check(team=team, user=user, label=label, scopes=wanted, days=days)
     digest, text = get_digest_token()
     logs.remember_secret(text)
-    expiry = now + timedelta(days=days) if days else None
     token = ApiToken(
         digest=digest,
         token_key=text[: CONSTANTS.TOKEN_KEY_LENGTH],
@@ -64,24 +61,34 @@ def create(
         team=team,
         label=label.strip()[:_LABEL_LENGTH],
         scopes=wanted,
-        expiry=expiry,
+        expiry=now + timedelta(days=days) if days else None,
     )
-    detail = {"scopes": wanted, "user": user.get_username(), "expires_at": expiry and str(expiry)}
-    with transaction.atomic():
-        token.save(force_insert=True)
-        audit.record(
-            team=team, action="token.created", subject=token.label, now=now, user=by, detail=detail
-        )
+    _store(token, now=now, by=by)
     return token, text
 
 
-_MOST_DAYS = 3650
-_LABEL_LENGTH = 80
+def _store(token: ApiToken, *, now: datetime, by: User | None) -> None:
+    detail = {
+        "user": token.user.get_username(),
+        "scopes": token.scopes,
+        "expires_at": token.expiry.isoformat() if token.expiry else None,
+    }
+    with transaction.atomic():
+        token.save(force_insert=True)
+        audit.record(
+            team=token.team,
+            action="token.created",
+            subject=token.label,
+            now=now,
+            user=by,
+            detail=detail,
+        )
 
 
 def list_for(*, team: Team) -> QuerySet[ApiToken]:
     """Return the tokens of a team, newest first, with their users."""
-    return ApiToken.objects.filter(team=team).select_related("user").order_by("-created", "label")
+    tokens: QuerySet[ApiToken] = ApiToken.objects.filter(team=team).select_related("user")
+    return tokens.order_by("-created", "label")
 
 
 def public_id(token: ApiToken) -> str:
@@ -89,9 +96,7 @@ def public_id(token: ApiToken) -> str:
     return str(token.digest)[:_PUBLIC_LENGTH]
 
 
-def revoke(
-    *, team: Team, token_id: str, now: datetime, by: AbstractBaseUser | None = None
-) -> None:
+def revoke(*, team: Team, token_id: str, now: datetime, by: User | None = None) -> None:
     """Delete a token of `team` by its public id; raises TokenError when there is none."""
     with transaction.atomic():
         token = _find(team=team, token_id=token_id)
@@ -101,7 +106,8 @@ def revoke(
 
 def _find(*, team: Team, token_id: str) -> ApiToken:
     if len(token_id) == _PUBLIC_LENGTH:
-        token = ApiToken.objects.filter(team=team, digest__startswith=token_id).first()
+        rows: QuerySet[ApiToken] = ApiToken.objects.filter(team=team)
+        token = rows.filter(digest__startswith=token_id).first()
         if token is not None:
             return token
     raise TokenError("There is no such token.")
@@ -114,8 +120,12 @@ def _scopes(scopes: Iterable[str]) -> list[str]:
         raise TokenError(f"A scope is one of: {', '.join(Scope)}.") from None
 
 
-def _check_member(*, team: Team, user: AbstractBaseUser, scopes: list[str]) -> None:
-    membership = Membership.objects.filter(team=team, user_id=user.pk).first()
+def _check(*, team: Team, user: User, label: str, scopes: list[str], days: int | None) -> None:
+    if not label.strip():
+        raise TokenError("Give the token a label, such as the program that will use it.")
+    if days is not None and not 1 <= days <= _MOST_DAYS:
+        raise TokenError(f"A token lasts from 1 to {_MOST_DAYS} days; leave it out for no end.")
+    membership = Membership.objects.filter(team=team, user=user).first()
     if membership is None:
         raise TokenError(f"{user.get_username()} is not a member of the team {team.name}.")
     if Scope.WRITE in scopes and not membership.is_writer:

@@ -20,10 +20,13 @@
   if (!url || !state || !window.EventSource) return;
 
   const SILENCE_MS = 45000; // three missed pings
+  const MARKED = { warning: "warning", critical: "critical", error: "critical" };
   const HIDDEN_MS = 60000;
   let source = null;
   let lastAt = 0;
   let hasPings = false;
+  let hasIds = false;
+  let isNew = false;
   let wasOpen = false;
   let retries = 0;
   let retryTimer = 0;
@@ -51,6 +54,7 @@
   function heard(handle) {
     return function (event) {
       lastAt = Date.now();
+      hasIds = hasIds || Boolean(event.lastEventId);
       let data = null;
       try {
         data = event.data ? JSON.parse(event.data) : null;
@@ -76,6 +80,13 @@
     if (!refetchTimer) refetchTimer = setTimeout(refetchNow, Math.random() * 2000);
   }
 
+  function mark(severity) {
+    const element = document.createElement("span");
+    element.className = "mark";
+    element.dataset.severity = severity;
+    return element;
+  }
+
   function banner(notice) {
     const region = document.getElementById("banners");
     const id = notice.id || "notice";
@@ -88,12 +99,8 @@
     box.className = "banner";
     box.dataset.banner = id;
     box.dataset.level = notice.level || "info";
-    if (notice.level === "critical" || notice.level === "warning") {
-      const mark = document.createElement("span");
-      mark.className = "mark";
-      mark.dataset.severity = notice.level;
-      box.append(mark);
-    }
+    const severity = MARKED[notice.level];
+    if (severity) box.append(mark(severity));
     const words = document.createElement("p");
     words.textContent = notice.text;
     box.append(words);
@@ -135,11 +142,8 @@
       label.className = "seen-blind";
       strip.append(label);
     }
-    const mark = document.createElement("span");
-    mark.className = "mark";
-    mark.dataset.severity = "warning";
     label.title = `Could not be read: ${blind.join(", ")}`;
-    label.replaceChildren(mark, `${blind.length} blind: ${blind.slice(0, 2).join(", ")}${blind.length > 2 ? " and more" : ""}`);
+    label.replaceChildren(mark("warning"), `${blind.length} blind: ${blind.slice(0, 2).join(", ")}${blind.length > 2 ? " and more" : ""}`);
   }
 
   function ping(data) {
@@ -148,8 +152,11 @@
   }
 
   function opened() {
-    if (wasOpen) refetch(); // what happened in between is not known
+    // A connection the browser mended itself names the last event: the server sends what was
+    // missed, or `gap`. A connection of ours is new, what happened in between is not known.
+    if (wasOpen && (isNew || !hasIds)) refetch();
     wasOpen = true;
+    isNew = false;
     retries = 0;
     lastAt = Date.now();
     tick();
@@ -174,6 +181,7 @@
   function start() {
     stop();
     source = new EventSource(url);
+    isNew = true;
     source.addEventListener("open", opened);
     source.addEventListener("error", failed);
     source.addEventListener("figures", heard((items) => items && RiskHub.rows.patch(items)));

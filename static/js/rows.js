@@ -13,6 +13,7 @@
   const DASH = RiskHub.format.DASH;
   const WORDS = { critical: "critical", warning: "warning", unknown: "risk unknown", calm: "calm" };
   const RANK = ["calm", "unknown", "warning", "critical"];
+  const MARKS = ".mark, .by-severity[data-severity], .gauge[data-severity], em[data-severity]";
   const unsorted = new Set();
   let sortsAt = 0;
 
@@ -40,17 +41,24 @@
       const ours = document.createElement("small");
       ours.className = "figure-source";
       ours.textContent = "ours";
-      element.append(ours);
+      element.prepend(ours);
     } else if (source !== "derived" && tag) tag.remove();
+  }
+
+  // Without a source of its own a cell keeps the one that stands, unless the dash came or went.
+  function sourceOf(figure, cell) {
+    if (cell.source) return cell.source;
+    if (cell.text === DASH) return "unknown";
+    return figure.dataset.source === "unknown" ? "reported" : figure.dataset.source;
   }
 
   function patchFigure(element, cell) {
     const target = element.querySelector(".figure-value") || element;
     const figure = element.matches(".figure") ? element : element.querySelector(".figure");
-    if (cell.title !== undefined) (figure || element).title = cell.title || "";
+    (figure || element).title = cell.title || "";
     if (figure) {
       setUnknown(figure, cell.text === DASH ? cell.title || "" : null);
-      setSource(figure, cell.source || (cell.text === DASH ? "unknown" : figure.dataset.source === "unknown" ? "reported" : figure.dataset.source));
+      setSource(figure, sourceOf(figure, cell));
     }
     if (target.textContent === cell.text) return;
     target.textContent = cell.text;
@@ -74,7 +82,7 @@
     const before = element.dataset.severity;
     if (!WORDS[severity] || before === severity) return;
     element.dataset.severity = severity;
-    for (const mark of element.querySelectorAll(".mark, .by-severity[data-severity], .gauge[data-severity], em[data-severity]")) mark.dataset.severity = severity;
+    for (const mark of element.querySelectorAll(MARKS)) mark.dataset.severity = severity;
     for (const word of element.querySelectorAll(".severity-word")) word.textContent = WORDS[severity];
     for (const text of element.querySelectorAll(".severity-text")) {
       text.dataset.severity = severity;
@@ -91,8 +99,11 @@
     }
     if (item.severity) patchSeverity(element, item.severity);
     if (item.state) element.dataset.state = item.state;
-    if (item.as_of) for (const age of element.querySelectorAll("[data-age-at]")) age.dataset.ageAt = item.as_of;
-    const order = item.sort === undefined ? item.distance : item.sort;
+    for (const age of item.as_of ? element.querySelectorAll("[data-age-at]") : []) age.dataset.ageAt = item.as_of;
+    noteOrder(element, item.sort === undefined ? item.distance : item.sort);
+  }
+
+  function noteOrder(element, order) {
     const body = element.closest("tbody[data-live-sort]");
     if (!body || order === undefined) return;
     element.dataset.sort = order === null ? "" : order;

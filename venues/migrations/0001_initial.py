@@ -121,7 +121,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Quote',
             fields=[
-                ('market', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='quote', serialize=False, to='venues.market')),
+                ('market', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='latest_quote', serialize=False, to='venues.market')),
                 ('mark_price', models.FloatField(null=True)),
                 ('index_price', models.FloatField(null=True)),
                 ('last_price', models.FloatField(null=True)),

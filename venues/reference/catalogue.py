@@ -23,6 +23,8 @@ EIGHT_HOURS, FOUR_HOURS = 480, 240
 MAX_FUNDING_PPB = 3_000_000
 INTEREST_PPB = 100_000
 TAKER_FEE = Decimal("0.0005")
+# Of the notional, to the insurance fund, out of what a liquidation leaves.
+LIQUIDATION_FEE = Decimal("0.005")
 
 # Decimals of the ledger's smallest unit, whatever the money: a satoshi of each.
 UNIT_DIGITS = 8

@@ -1,0 +1,152 @@
+"""Writes about alerts that a person, a command or an API asks for."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from positions.alerts import outbox, payload
+from positions.alerts.base import CHANNELS, Config
+from positions.alerts.models import (
+    AlertRule,
+    Channel,
+    Delivery,
+    DeliveryState,
+    Incident,
+    IncidentState,
+    Message,
+    Reason,
+)
+from positions.alerts.rules import RuleKind
+from riskhub import logs
+from riskhub.crypto import Secrets
+from riskhub.teams import audit
+from riskhub.teams.models import Team
+
+
+def add_channel(
+    *,
+    team: Team,
+    kind: str,
+    label: str,
+    fields: dict[str, str],
+    now: datetime,
+    user: AbstractBaseUser | None = None,
+) -> Channel:
+    """Add a channel; secrets among `fields` are sealed and never shown again.
+
+    Raises ValidationError with a sentence: no such kind, bad configuration, label in use.
+    """
+    if kind not in CHANNELS:
+        raise ValidationError(f"There is no channel {kind!r}; one of: {_kinds()}.")
+    form = CHANNELS[kind]()
+    config = {name: fields.get(name, "").strip() for name in form.config_fields}
+    plain = {name: config.pop(name) for name in form.secret_fields}
+    for secret in plain.values():
+        logs.remember_secret(secret)
+    problem = form.find_problem(Config({**config, **plain})) or _label_problem(team, label)
+    if problem:
+        raise ValidationError(problem)
+    with transaction.atomic():
+        channel = Channel.objects.create(
+            team=team,
+            kind=kind,
+            label=label.strip(),
+            config=config,
+            secrets=Secrets.of(plain),
+            created_at=now,
+        )
+        _record(channel.team, "channel.add", f"{kind} {channel.label}", now=now, user=user)
+    return channel
+
+
+def _label_problem(team: Team, label: str) -> str:
+    if not label.strip():
+        return "Give the channel a label."
+    if Channel.objects.filter(team=team, label=label.strip()).exists():
+        return f"There is already a channel {label.strip()!r}."
+    return ""
+
+
+def _kinds() -> str:
+    return ", ".join(sorted(CHANNELS))
+
+
+def send_test(*, channel: Channel, now: datetime) -> Delivery:
+    """Send a test message through a channel now and return the delivery with its outcome."""
+    uid = outbox.make_uid()
+    message = Message.objects.create(
+        team=channel.team,
+        reason=Reason.TEST,
+        uid=uid,
+        payload=payload.build_test(channel=channel, uid=uid, now=now),
+        created_at=now,
+    )
+    delivery = Delivery.objects.create(
+        team=channel.team, message=message, channel=channel, next_attempt_at=now
+    )
+    outbox.deliver(delivery_ids=[delivery.pk], now=now)
+    delivery.refresh_from_db()
+    return delivery
+
+
+def acknowledge(
+    *, team: Team, incident_id: int, user: AbstractBaseUser | None, now: datetime
+) -> Incident:
+    """Note that a person has seen a firing incident: it is not repeated unless it gets worse.
+
+    An event, such as a liquidation, is over once it is acknowledged. Nothing changes for an
+    incident that is not firing. Raises Incident.DoesNotExist, for another team's too.
+    """
+    with transaction.atomic():
+        incident = (
+            Incident.objects.select_for_update(of=("self",))
+            .select_related("rule")
+            .get(pk=incident_id, team=team)
+        )
+        if incident.state == IncidentState.FIRING:
+            incident.state = IncidentState.ACKNOWLEDGED
+            incident.acknowledged_at, incident.acknowledged_by_id = now, user.pk if user else None
+            if incident.rule and incident.rule.kind == RuleKind.EVENT:
+                incident.state = IncidentState.RESOLVED
+                incident.resolved_at, incident.resolution = now, "acknowledged"
+            incident.save()
+            _record(team, "incident.acknowledge", incident.headline, now=now, user=user)
+    return incident
+
+
+def resend(
+    *, team: Team, delivery_id: int, now: datetime, user: AbstractBaseUser | None = None
+) -> Delivery:
+    """Give a dead delivery its whole schedule again, with the same message id.
+
+    Nothing changes for one that is not dead. Raises Delivery.DoesNotExist.
+    """
+    with transaction.atomic():
+        delivery = Delivery.objects.select_for_update().get(pk=delivery_id, team=team)
+        if delivery.state == DeliveryState.DEAD:
+            delivery.state = DeliveryState.PENDING
+            delivery.attempts, delivery.next_attempt_at = 0, now
+            delivery.save()
+            _record(team, "delivery.resend", f"delivery {delivery.pk}", now=now, user=user)
+            transaction.on_commit(lambda: outbox.ring(delivery_ids=[delivery.pk]), robust=True)
+    return delivery
+
+
+def save_rule(*, rule: AlertRule, now: datetime, user: AbstractBaseUser | None = None) -> AlertRule:
+    """Store a new or changed rule; raises ValidationError when it makes no sense."""
+    rule.created_at = rule.created_at or now
+    rule.full_clean()
+    with transaction.atomic():
+        rule.save()
+        _record(rule.team, "rule.save", rule.name, now=now, user=user)
+    return rule
+
+
+def _record(
+    team: Team, action: str, subject: str, *, now: datetime, user: AbstractBaseUser | None
+) -> None:
+    audit.record(team=team, action=action, subject=subject, now=now, user=user)

@@ -1,0 +1,114 @@
+"""Sentences about incidents, for pages, mail and webhooks alike."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from positions.alerts.models import AlertRule, Incident, Reason
+from positions.alerts.rules import RuleKind
+from positions.models import EventKind
+from positions.risk import registry as measures
+from riskhub import formatting
+from venues.base import REGISTRY
+from venues.models import Account
+
+BEYOND = "beyond any limit"
+_HEADLINE_LENGTH = 300
+
+_BY_UNIT: Mapping[str, Callable[[float | None], str]] = {
+    "fraction": formatting.percent,
+    "ratio": formatting.ratio,
+    "USD": formatting.money,
+    "seconds": formatting.duration,
+    "price": formatting.price,
+    "x": formatting.leverage,
+    "daily sigmas": formatting.sigmas,
+}
+_EVENTS: Mapping[str, str] = {
+    EventKind.LIQUIDATED: "was liquidated",
+    EventKind.DELEVERAGED: "was auto-deleveraged",
+    EventKind.GONE: "is gone and the venue does not say why",
+    EventKind.BREACHED: "is beyond its liquidation price and still reported open",
+    EventKind.MARGIN_ADDED: "had margin added",
+    EventKind.MARGIN_REMOVED: "had margin removed",
+}
+
+
+def value_text(value: float | None, unit: str) -> str:
+    """Return a measure for people: 3.1 %, 0.86, $4,200; infinite is "beyond any limit"."""
+    if value is not None and math.isinf(value):
+        return BEYOND
+    return _BY_UNIT.get(unit, formatting.quantity)(value)
+
+
+def place_text(account: Account) -> str:
+    """Return an account for people: "Binance main"."""
+    adapter = REGISTRY.get(account.venue)
+    return f"{adapter.label if adapter else account.venue} {account.label}"
+
+
+def subject_text(incident: Incident) -> str:
+    """Return what an incident is about: "BTC/USDT:USDT long on Binance main"."""
+    position, account = incident.position, incident.account
+    place = place_text(account) if account else ""
+    if position is None:
+        return place
+    return f"{position.market.symbol} {position.side} on {place}"
+
+
+def headline(incident: Incident, *, seen_at: datetime | None, now: datetime) -> str:
+    """Return what is wrong, where and how far, without saying what is new about it.
+
+    seen_at  accounts: when the part seen longest ago was seen; None for positions
+    """
+    rule = incident.rule
+    about = subject_text(incident)
+    if rule is not None and rule.kind == RuleKind.THRESHOLD:
+        text = f"{about}, {_measure_text(incident, rule)}"
+    elif rule is None or incident.resolved_at:
+        text = f"{about}, {incident.resolution}"
+    else:
+        text = f"{about} {_condition_text(incident, rule, seen_at, now)}"
+    return text[:_HEADLINE_LENGTH]
+
+
+def message_headline(incident: Incident, reason: str) -> str:
+    """Return the headline of a message: what is new, then what is wrong."""
+    severity = incident.severity
+    opening = {
+        Reason.FIRST: severity.capitalize(),
+        Reason.WORSE: f"Now {severity}",
+        Reason.REPEAT: f"Still {severity}",
+        Reason.RESOLVED: "Over",
+    }[Reason(reason)]
+    simulated = "Simulated. " if incident.is_simulated else ""
+    return f"{simulated}{opening}: {incident.headline}"
+
+
+def _measure_text(incident: Incident, rule: AlertRule) -> str:
+    measure = measures.get(rule.measure)
+    name = measure.label.lower()
+    reached = BEYOND if incident.value is None else value_text(incident.value, measure.unit)
+    if incident.resolved_at:
+        return f"{name} {reached}, {incident.resolution}"
+    level = rule.ladder[incident.rank - 1].level
+    limit = value_text(level, measure.unit)
+    if incident.unknown_since:
+        since = formatting.time_of_day(incident.unknown_since)
+        return f"{name} not known since {since}, last {reached} (limit {limit})"
+    return f"{name} {reached} (limit {limit})"
+
+
+def _condition_text(
+    incident: Incident, rule: AlertRule, seen_at: datetime | None, now: datetime
+) -> str:
+    if rule.kind == RuleKind.EVENT:
+        kind = str(incident.why.get("event", {}).get("kind", ""))
+        return _EVENTS.get(kind, f"was {kind.replace('_', ' ')}")
+    if rule.kind == RuleKind.KEY:
+        why = incident.account.blocked_reason if incident.account else ""
+        return f"is not polled any more: {why}"
+    passed = formatting.duration(now - seen_at) if seen_at else formatting.DASH
+    return f"has not been seen completely for {passed}"

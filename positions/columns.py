@@ -1,0 +1,277 @@
+"""Between value objects and the columns of a position: what was reported, then what follows.
+
+A poll applies a reading, a price refresh applies a quote; both then derive the rest through
+`derive`, so that a figure does not depend on which of the two came last.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from positions.engine.rules import RULES, Basis
+from positions.engine.types import (
+    ContractKind,
+    MarginMode,
+    PositionState,
+    Side,
+    Source,
+    Tier,
+)
+from positions.models import Position, Provenance
+from positions.risk.assess import Assessment, Cell, Exposure, assess
+from positions.valuation import Valuation
+from venues import registry
+from venues.base import PositionReading, QuoteReading
+from venues.figures import Figure
+
+NO_FUNDING = "no funding rate has been seen for this market yet"
+# What a venue says itself about a position at the moment of the reading.
+_REPORTED = (
+    "contracts",
+    "entry_price",
+    "mark_price",
+    "index_price",
+    "collateral",
+    "leverage",
+    "unrealized_pnl",
+    "maintenance_margin",
+    "maintenance_rate",
+    "maintenance_amount",
+    "venue_margin_ratio",
+    "adl_rank",
+)
+# Reported figures that a newer trigger price makes ours. The venue's own ratio stays its word, as
+# of the reading: its convention is not ours to move.
+_MOVED_BY_PRICE = ("unrealized_pnl", "maintenance_margin")
+
+
+@dataclass(slots=True)
+class Draft:
+    """A position being written: the row, and the sources and reasons of its figures."""
+
+    position: Position
+    sources: dict[str, str] = field(default_factory=dict)
+    reasons: dict[str, str] = field(default_factory=dict)
+    is_fresh_reading: bool = False
+    is_breached: bool = False
+
+    def put(self, name: str, cell: Cell) -> None:
+        """Write one figure with its source and reason."""
+        setattr(self.position, name, cell.value)
+        self.note(name, source=cell.source, reason=cell.reason)
+
+    def note(self, name: str, *, source: Source, reason: str = "") -> None:
+        """Write down whose word a figure is, and why it is unknown."""
+        self.sources[name] = source
+        self.reasons.pop(name, None)
+        if source is Source.UNKNOWN:
+            self.reasons[name] = reason
+
+    def put_figure(self, name: str, figure: Figure) -> None:
+        """Write a venue's figure and keep the exact characters of what it printed."""
+        self.put(name, Cell(figure.number, figure.source, figure.reason))
+        self.position.printed.pop(name, None)
+        if figure.text:
+            self.position.printed[name] = figure.text
+
+
+def apply_reading(*, position: Position, reading: PositionReading, received_at: datetime) -> Draft:
+    """Write a reading into the row; a trigger price newer than the reading is kept."""
+    kept_price = _newer_price(position, received_at)
+    draft = Draft(position, is_fresh_reading=True)
+    position.printed = {}
+    for name in _REPORTED:
+        draft.put_figure(name, getattr(reading, name))
+    draft.put_figure("venue_liquidation_price", reading.liquidation_price)
+    size = reading.market.contract_size
+    draft.put(
+        "contract_size",
+        Cell(size, Source.REPORTED) if size else Cell.derived(None, "the venue does not list it"),
+    )
+    position.side = reading.side
+    position.auto_add_margin = reading.auto_add_margin
+    draft.note(
+        "auto_add_margin",
+        source=Source.UNKNOWN if reading.auto_add_margin is None else Source.REPORTED,
+        reason="the switch could not be read",
+    )
+    position.venue_time = reading.venue_time
+    position.received_at = received_at
+    position.raw = dict(reading.raw)
+    if kept_price is None:
+        position.price_received_at = received_at
+        position.price_venue_time = reading.venue_time
+    else:
+        draft.put("mark_price", kept_price)
+    draft.put("funding_rate", Cell.derived(None, NO_FUNDING))
+    draft.note("next_funding_at", source=Source.UNKNOWN, reason=NO_FUNDING)
+    return draft
+
+
+def _newer_price(position: Position, received_at: datetime) -> Cell | None:
+    at, price = position.price_received_at, position.mark_price
+    if at is None or price is None or at <= received_at:
+        return None
+    return Cell(price, Source.REPORTED)
+
+
+def redraft(*, position: Position) -> Draft:
+    """Return the row as it stands, to be moved by a newer price."""
+    provenance = position.provenance
+    return Draft(position, dict(provenance.sources), dict(provenance.reasons))
+
+
+def apply_quote(*, draft: Draft, quote: QuoteReading, received_at: datetime) -> None:
+    """Write newer prices into the row; profit and maintenance margin become ours."""
+    position = draft.position
+    draft.put_figure("mark_price", quote.mark_price)
+    if quote.index_price.is_known:
+        draft.put_figure("index_price", quote.index_price)
+    position.price_received_at = received_at
+    position.price_venue_time = quote.venue_time
+    apply_funding(
+        draft=draft, rate=quote.funding_rate.number, next_funding_at=quote.next_funding_at
+    )
+    for name in _MOVED_BY_PRICE:
+        position.printed.pop(name, None)
+
+
+def apply_funding(*, draft: Draft, rate: float | None, next_funding_at: datetime | None) -> None:
+    """Write the market's funding; what is not known leaves the earlier word in place."""
+    if rate is not None:
+        draft.put("funding_rate", Cell(rate, Source.REPORTED))
+    if next_funding_at is not None:
+        draft.position.next_funding_at = next_funding_at
+        draft.note("next_funding_at", source=Source.REPORTED)
+
+
+def derive(
+    *,
+    drafts: Sequence[Draft],
+    tiers: Mapping[int, tuple[Tier, ...]],
+    valuation: Valuation,
+) -> None:
+    """Derive every other figure of the rows in one engine call.
+
+    tiers  market id -> maintenance table; a market without one is served by the rate that the
+           venue's own maintenance margin implies
+    """
+    exposures = [_exposure(draft, tiers, valuation) for draft in drafts]
+    for draft, assessment in zip(drafts, assess(exposures=exposures), strict=True):
+        _apply_assessment(draft, assessment)
+
+
+def _exposure(
+    draft: Draft, tiers: Mapping[int, tuple[Tier, ...]], valuation: Valuation
+) -> Exposure:
+    position, market, account = draft.position, draft.position.market, draft.position.account
+    kind = ContractKind(market.kind) if market.kind else None
+    rule = kind and registry.get(account.venue).rule_for(kind=kind, options=account.options)
+    usd = valuation.usd(asset=market.settle, is_simulated=account.is_simulated)
+    exposure = Exposure(
+        kind=kind,
+        rule=rule,
+        margin_mode=MarginMode(position.margin_mode) if position.margin_mode else None,
+        side=Side(position.side),
+        units=_product(position.contracts, position.contract_size),
+        entry_price=position.entry_price,
+        collateral=position.collateral,
+        trigger_price=position.mark_price,
+        fee_rate=market.taker_fee_rate,
+        venue_liquidation_price=position.venue_liquidation_price,
+        unrealized_pnl=position.unrealized_pnl if draft.is_fresh_reading else None,
+        auto_add_margin=position.auto_add_margin,
+        usd_per_settle=usd,
+        no_usd_reason=valuation.why_not(asset=market.settle),
+        no_collateral_reason=draft.reasons.get("collateral", ""),
+        tiers=tiers.get(market.pk, ()),
+    )
+    return exposure if exposure.tiers else _with_implied_tier(draft, exposure)
+
+
+def _with_implied_tier(draft: Draft, exposure: Exposure) -> Exposure:
+    """One tier at the rate that the venue's own figures imply.
+
+    The implied rate is kept with the row: at the next trigger price the venue's maintenance
+    margin is no longer the one at that price, its rate still is.
+    """
+    position = draft.position
+    if position.maintenance_rate is None and draft.is_fresh_reading:
+        rate = _implied_rate(exposure, position.maintenance_margin)
+        if rate is not None:
+            draft.put("maintenance_rate", Cell.derived(rate))
+    if position.maintenance_rate is None:
+        return exposure
+    amount = position.maintenance_amount or 0.0
+    return replace(exposure, tiers=(Tier(0.0, position.maintenance_rate, amount),))
+
+
+def _implied_rate(exposure: Exposure, maintenance_margin: float | None) -> float | None:
+    rule = RULES.get(exposure.rule or "")
+    if rule is None or not maintenance_margin or not exposure.units:
+        return None
+    price = exposure.entry_price if rule.basis is Basis.ENTRY else exposure.trigger_price
+    if not price:
+        return None
+    notional = exposure.units / price if rule.is_inverse else exposure.units * price
+    return maintenance_margin / notional
+
+
+def _product(one: float | None, other: float | None) -> float | None:
+    return None if one is None or other is None else one * other
+
+
+def _apply_assessment(draft: Draft, assessment: Assessment) -> None:
+    for name, cell in assessment.cells.items():
+        is_venues_word = draft.is_fresh_reading and (
+            name in _MOVED_BY_PRICE and draft.sources.get(name) != Source.UNKNOWN
+        )
+        if not is_venues_word:
+            draft.put(name, cell)
+    if (
+        "venue_liquidation_price" in draft.position.printed
+        and assessment.cells["liquidation_price"].source is Source.REPORTED
+    ):
+        printed = draft.position.printed
+        printed["liquidation_price"] = printed["venue_liquidation_price"]
+    draft.is_breached = assessment.is_breached
+    draft.position.severity = assessment.severity
+    if assessment.is_bankrupt:
+        draft.reasons["margin_ratio"] = "bankrupt"
+    draft.position.state = PositionState.BREACHED if assessment.is_breached else PositionState.OPEN
+
+
+def intern_provenance(*, drafts: Iterable[Draft]) -> None:
+    """Point each row at its combination of sources and reasons, stored once."""
+    drafts = list(drafts)
+    wanted = {_digest(draft): draft for draft in drafts}
+    rows = _provenances(wanted)
+    missing = [digest for digest in wanted if digest not in rows]
+    if missing:
+        Provenance.objects.bulk_create(
+            [
+                Provenance(
+                    digest=digest,
+                    sources=wanted[digest].sources,
+                    reasons=wanted[digest].reasons,
+                )
+                for digest in sorted(missing)
+            ],
+            ignore_conflicts=True,
+        )
+        rows |= _provenances(missing)
+    for draft in drafts:
+        draft.position.provenance = rows[_digest(draft)]
+
+
+def _provenances(digests: Iterable[str]) -> dict[str, Provenance]:
+    return {row.digest: row for row in Provenance.objects.filter(digest__in=list(digests))}
+
+
+def _digest(draft: Draft) -> str:
+    text = json.dumps([draft.sources, draft.reasons], sort_keys=True)
+    return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()

@@ -1,0 +1,157 @@
+"""What one ingest transaction works on: locked accounts, polls, coverage, rows."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.conf import settings
+
+from positions.columns import Draft
+from positions.difference import Before, Change
+from positions.models import Event, Life, Poll, Position, RawAnswer
+from positions.versions import versions
+from riskhub import logs
+from venues.base import AccountOutcome, PositionEnd, Refusal
+from venues.models import Account, CoverageEntry
+
+
+@dataclass(slots=True)
+class Group:
+    """What one transaction works on; filled step by step."""
+
+    cycle: int
+    now: datetime
+    accounts: dict[int, Account] = field(default_factory=dict)
+    polls: dict[int, Poll] = field(default_factory=dict)
+    coverage: dict[tuple[int, str], CoverageEntry] = field(default_factory=dict)
+    positions: dict[tuple[int, str, str, str], Position] = field(default_factory=dict)
+    drafts: list[Draft] = field(default_factory=list)
+    before: dict[int, Before] = field(default_factory=dict)
+    ended: list[Position] = field(default_factory=list)
+    touched: list[Position] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    # Rows whose life ended and began again between two polls.
+    told: list[tuple[Position, Life, PositionEnd]] = field(default_factory=list)
+
+    def add_event(self, *, position: Position, change: Change, at: datetime) -> None:
+        """Keep an event of the position's present life, to be stored with the group."""
+        self.events.append(
+            Event(
+                team_id=position.team_id,
+                position=position,
+                life=position.life,
+                poll=self.polls.get(position.account_id),
+                kind=change.kind,
+                at=at,
+                committed_at=self.now,
+                detail=change.detail,
+            )
+        )
+
+
+def lock_accounts(group: Group, outcomes: Sequence[AccountOutcome]) -> list[AccountOutcome]:
+    """Lock in id order (one order for all writers) and drop what is late or of deleted accounts."""
+    ids = sorted({outcome.account_id for outcome in outcomes})
+    rows = Account.objects.select_for_update().filter(pk__in=ids).order_by("pk")
+    group.accounts = {row.pk: row for row in rows if row.ingested_cycle < group.cycle}
+    first: dict[int, AccountOutcome] = {}
+    for outcome in outcomes:
+        if outcome.account_id in group.accounts:
+            first.setdefault(outcome.account_id, outcome)
+    return [first[account_id] for account_id in sorted(first)]
+
+
+def store_polls(group: Group, outcomes: Sequence[AccountOutcome]) -> None:
+    rows = Poll.objects.bulk_create([_poll(group, outcome) for outcome in outcomes])
+    group.polls = {row.account_id: row for row in rows}
+    RawAnswer.objects.bulk_create(
+        [
+            RawAnswer(
+                poll=group.polls[outcome.account_id],
+                request=answer.request[:300],
+                status=answer.status,
+                body=zlib.compress(answer.body.encode()),
+                received_at=answer.received_at,
+            )
+            for outcome in outcomes
+            for answer in outcome.answers
+            if settings.RAW_HOURS
+        ]
+    )
+
+
+def _poll(group: Group, outcome: AccountOutcome) -> Poll:
+    return Poll(
+        account_id=outcome.account_id,
+        cycle=group.cycle,
+        poll_id=outcome.poll_id,
+        started_at=outcome.started_at,
+        received_at=outcome.received_at,
+        committed_at=group.now,
+        is_complete=not outcome.failures,
+        rows=sum(len(scope.positions) for scope in outcome.scopes),
+        refused=sum(len(scope.refusals) for scope in outcome.scopes),
+        versions=versions(),
+    )
+
+
+def store_coverage(group: Group, outcomes: Sequence[AccountOutcome]) -> None:
+    rows = [row for outcome in outcomes for row in _coverage_rows(outcome)]
+    for updates, chosen in (
+        (["tried_at", "seen_at", "rows", "refused", "refusals", "error_kind", "error"], True),
+        # A failure leaves what was last seen in place.
+        (["tried_at", "error_kind", "error"], False),
+    ):
+        CoverageEntry.objects.bulk_create(
+            [row for row in rows if (row.error == "") is chosen],
+            update_conflicts=True,
+            unique_fields=["account", "scope"],
+            update_fields=updates,
+        )
+    found = CoverageEntry.objects.filter(account_id__in=group.accounts)
+    group.coverage = {(row.account_id, row.scope): row for row in found}
+
+
+def _coverage_rows(outcome: AccountOutcome) -> list[CoverageEntry]:
+    seen = [
+        CoverageEntry(
+            account_id=outcome.account_id,
+            scope=scope.scope,
+            seen_at=outcome.received_at,
+            tried_at=outcome.received_at,
+            rows=len(scope.positions),
+            refused=len(scope.refusals),
+            refusals=[_refusal(refusal) for refusal in scope.refusals[:20]],
+        )
+        for scope in outcome.scopes
+    ]
+    failed = [
+        CoverageEntry(
+            account_id=outcome.account_id,
+            scope=failure.scope,
+            tried_at=outcome.received_at,
+            error_kind=failure.error.kind,
+            error=logs.scrub(str(failure.error))[:300] or failure.error.kind,
+        )
+        for failure in outcome.failures
+    ]
+    return seen + failed
+
+
+def _refusal(refusal: Refusal) -> dict[str, str]:
+    return {"symbol": refusal.venue_symbol[:80], "reason": logs.scrub(refusal.reason)[:200]}
+
+
+def load_positions(group: Group) -> None:
+    rows = (
+        Position.objects.filter(account_id__in=group.accounts)
+        .select_related("market", "life", "coverage")
+        .order_by("pk")
+    )
+    for row in rows:
+        row.account = group.accounts[row.account_id]
+        key = (row.account_id, row.market.symbol, row.slot, row.margin_mode)
+        group.positions[key] = row

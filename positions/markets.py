@@ -1,0 +1,88 @@
+"""Rows of markets that readings name, made when they are first seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from positions.engine.types import Tier
+from venues.base import MarketSpec
+from venues.models import Market
+from venues.models import Tier as TierRow
+
+_FIELDS = (
+    "venue_symbol",
+    "is_known",
+    "kind",
+    "asset",
+    "quote",
+    "settle",
+    "contract_size",
+    "tick_size",
+    "taker_fee_rate",
+)
+
+MarketKey = tuple[str, str, str]
+
+
+def ensure_markets(
+    *, specs: Iterable[tuple[str, str, MarketSpec]], now: datetime
+) -> dict[MarketKey, Market]:
+    """Return the market rows of (venue, environment, spec), made or brought up to date."""
+    wanted = {(venue, env, spec.symbol): spec for venue, env, spec in specs}
+    rows = _load(wanted)
+    stale = [
+        _market(key, spec, now)
+        for key, spec in sorted(wanted.items())
+        if key not in rows or _differs(rows[key], spec)
+    ]
+    if not stale:
+        return rows
+    Market.objects.bulk_create(
+        stale,
+        update_conflicts=True,
+        unique_fields=["venue", "environment", "symbol"],
+        update_fields=[*_FIELDS, "updated_at"],
+    )
+    return _load(wanted)
+
+
+def _load(wanted: dict[MarketKey, MarketSpec]) -> dict[MarketKey, Market]:
+    symbols = {symbol for _, _, symbol in wanted}
+    rows = Market.objects.filter(symbol__in=symbols).select_related("quote")
+    found = {(row.venue, row.environment, row.symbol): row for row in rows}
+    return {key: found[key] for key in wanted if key in found}
+
+
+def _values(spec: MarketSpec) -> dict[str, object]:
+    return {
+        "venue_symbol": spec.venue_symbol,
+        "is_known": spec.is_known,
+        "kind": spec.kind or "",
+        "asset": spec.asset,
+        "quote": spec.quote,
+        "settle": spec.settle,
+        "contract_size": spec.contract_size,
+        "tick_size": spec.tick_size,
+        "taker_fee_rate": spec.taker_fee_rate,
+    }
+
+
+def _differs(row: Market, spec: MarketSpec) -> bool:
+    return any(getattr(row, name) != value for name, value in _values(spec).items())
+
+
+def _market(key: MarketKey, spec: MarketSpec, now: datetime) -> Market:
+    venue, environment, symbol = key
+    return Market(
+        venue=venue, environment=environment, symbol=symbol, updated_at=now, **_values(spec)
+    )
+
+
+def tier_tables(*, market_ids: Iterable[int]) -> dict[int, tuple[Tier, ...]]:
+    """Return market id -> maintenance table, ascending, for those that have one."""
+    tables: dict[int, list[Tier]] = {}
+    rows = TierRow.objects.filter(market_id__in=list(market_ids)).order_by("market_id", "floor")
+    for row in rows:
+        tables.setdefault(row.market_id, []).append(Tier(row.floor, row.rate, row.amount))
+    return {market_id: tuple(table) for market_id, table in tables.items()}

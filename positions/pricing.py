@@ -1,0 +1,202 @@
+"""Store a price refresh: quotes first, then everything that the new trigger prices move."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from django.db import transaction
+
+from positions import markets
+from positions.broadcast import publish
+from positions.columns import Draft, apply_quote, derive, intern_provenance, redraft
+from positions.difference import Before, breach_changes
+from positions.engine.types import PositionState
+from positions.freshness import is_stale
+from positions.ingest import evaluate, write_positions
+from positions.models import Event, Position
+from positions.valuation import value_at
+from riskhub import killpoints, logs
+from venues import registry
+from venues.base import PriceOutcome, QuoteReading
+from venues.models import AssetPrice, Market, PriceFeed, Quote
+
+log = logs.get(__name__)
+
+_NOT_MOVED = [state for state in PositionState if state.is_ended] + [PositionState.GONE]
+
+
+def ingest_prices(*, outcome: PriceOutcome, now: datetime) -> int:
+    """Store one feed's prices and move the positions they concern; returns how many moved.
+
+    A quote older by the venue's own time, or received earlier, than the one in place is dropped.
+    """
+    with transaction.atomic():
+        _note_feed(outcome)
+        if outcome.error is not None:
+            log.info("prices_failed", venue=outcome.venue, error=logs.describe(outcome.error))
+            return 0
+        _store_asset_prices(outcome)
+        fresh = _store_quotes(outcome, now)
+        killpoints.reach("prices: quotes stored")
+        moved = _move_positions(fresh, outcome, now)
+        killpoints.reach("prices: positions moved")
+    return moved
+
+
+def _note_feed(outcome: PriceOutcome) -> None:
+    error = "" if outcome.error is None else logs.scrub(str(outcome.error))[:300]
+    values = {"error": error} if error else {"error": "", "received_at": outcome.received_at}
+    PriceFeed.objects.update_or_create(
+        venue=outcome.venue, environment=outcome.environment, defaults=values
+    )
+
+
+def _store_asset_prices(outcome: PriceOutcome) -> None:
+    is_simulated = registry.get(outcome.venue).is_simulated
+    AssetPrice.objects.bulk_create(
+        [
+            AssetPrice(
+                asset=reading.asset,
+                venue=outcome.venue,
+                environment=outcome.environment,
+                is_simulated=is_simulated,
+                usd=reading.usd.number,
+                venue_time=reading.venue_time,
+                received_at=outcome.received_at,
+            )
+            for reading in outcome.reading.asset_prices
+            if reading.usd.value is not None and reading.usd.value > 0
+        ],
+        update_conflicts=True,
+        unique_fields=["asset", "venue", "environment"],
+        update_fields=["usd", "venue_time", "received_at", "is_simulated"],
+    )
+
+
+def _store_quotes(outcome: PriceOutcome, now: datetime) -> dict[int, QuoteReading]:
+    """Store quotes that are newer than what is there; returns market id -> quote."""
+    readings = {quote.symbol: quote for quote in outcome.reading.quotes}
+    rows = Market.objects.filter(
+        venue=outcome.venue, environment=outcome.environment, symbol__in=readings
+    ).select_related("quote")
+    fresh = {
+        row.pk: readings[row.symbol]
+        for row in rows
+        if _is_newer(row, readings[row.symbol], outcome)
+    }
+    Quote.objects.bulk_create(
+        [_quote(market_id, reading, outcome, now) for market_id, reading in sorted(fresh.items())],
+        update_conflicts=True,
+        unique_fields=["market"],
+        update_fields=[
+            "mark_price",
+            "index_price",
+            "last_price",
+            "funding_rate",
+            "next_funding_at",
+            "venue_time",
+            "received_at",
+            "committed_at",
+        ],
+    )
+    return fresh
+
+
+def _is_newer(market: Market, reading: QuoteReading, outcome: PriceOutcome) -> bool:
+    if not reading.mark_price.is_known:
+        return False
+    kept = getattr(market, "quote", None)
+    if kept is None:
+        return True
+    if kept.venue_time and reading.venue_time:
+        return kept.venue_time < reading.venue_time
+    return bool(kept.received_at < outcome.received_at)
+
+
+def _quote(market_id: int, reading: QuoteReading, outcome: PriceOutcome, now: datetime) -> Quote:
+    return Quote(
+        market_id=market_id,
+        mark_price=reading.mark_price.number,
+        index_price=reading.index_price.number,
+        last_price=reading.last_price.number,
+        funding_rate=reading.funding_rate.number,
+        next_funding_at=reading.next_funding_at,
+        venue_time=reading.venue_time,
+        received_at=outcome.received_at,
+        committed_at=now,
+    )
+
+
+def _move_positions(quotes: dict[int, QuoteReading], outcome: PriceOutcome, now: datetime) -> int:
+    rows = [row for row in _held(quotes) if _may_move(row, quotes[row.market_id], outcome)]
+    if not rows:
+        return 0
+    before = {row.pk: Before.of(row) for row in rows}
+    drafts = [redraft(position=row) for row in rows]
+    for draft in drafts:
+        apply_quote(
+            draft=draft,
+            quote=quotes[draft.position.market_id],
+            received_at=outcome.received_at,
+        )
+    derive(
+        drafts=drafts,
+        tiers=markets.tier_tables(market_ids=quotes),
+        valuation=value_at(now=now),
+    )
+    _keep_stale(drafts, now)
+    intern_provenance(drafts=drafts)
+    for row in rows:
+        row.committed_at = now
+    write_positions(positions=rows)
+    events = [event for row in rows for event in _events(before[row.pk], row, now)]
+    Event.objects.bulk_create(events)
+    evaluate(positions=rows, events=events, now=now)
+    publish(positions=rows, events=events)
+    return len(rows)
+
+
+def _held(market_ids: Iterable[int]) -> Sequence[Position]:
+    """Lock the open positions of these markets, in the one order of all writers."""
+    rows = Position.objects.filter(market_id__in=list(market_ids)).exclude(state__in=_NOT_MOVED)
+    return list(
+        rows.select_related("account", "market", "provenance", "life")
+        .select_for_update(of=("self",))
+        .order_by("account_id", "pk")
+    )
+
+
+def _may_move(position: Position, quote: QuoteReading, outcome: PriceOutcome) -> bool:
+    """A price may not replace one that the venue itself dates later, or that arrived later."""
+    if quote.venue_time and position.price_venue_time:
+        return quote.venue_time > position.price_venue_time
+    at = position.price_received_at
+    return at is None or at < outcome.received_at
+
+
+def _keep_stale(drafts: Sequence[Draft], now: datetime) -> None:
+    """A fresh price does not make an old reading fresh; a breach is said all the same."""
+    for draft in drafts:
+        position = draft.position
+        budget_s = position.account.poll_budget_s
+        if not draft.is_breached and is_stale(
+            seen_at=position.received_at, budget_s=budget_s, now=now
+        ):
+            position.state = PositionState.STALE
+
+
+def _events(before: Before, position: Position, now: datetime) -> list[Event]:
+    return [
+        Event(
+            team_id=position.team_id,
+            position=position,
+            life=position.life,
+            kind=change.kind,
+            at=position.price_received_at or now,
+            committed_at=now,
+            detail=change.detail,
+        )
+        for change in breach_changes(before=before, after=position)
+        if position.life is not None
+    ]

@@ -1,0 +1,175 @@
+"""Who is polled next: due accounts are claimed by a conditional UPDATE, so two beats do no harm.
+
+A claim's `cycle` is its instant in milliseconds with ten random bits below, so it only grows and
+two claimers never share one. A claim that is not settled within its lease is taken over.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db.models import F, Q, QuerySet
+
+from positions.engine.types import PositionState, Severity
+from positions.models import Position
+from riskhub import clock
+from venues.base import AccountOutcome
+from venues.errors import Banned, VenueError
+from venues.models import Account, PriceFeed
+
+_RANDOM_BITS = 10
+# A worker that was killed gives its accounts back after its deadline and this slack.
+_LEASE_SLACK_S = 10.0
+_MAX_BACKOFF_S = 300.0
+_AUTH_FAILURES_ALLOWED = 2
+_ENDANGERED = {Severity.CRITICAL, Severity.WARNING}
+
+
+def new_cycle(*, now: datetime) -> int:
+    """Return a cycle number greater than any of an earlier millisecond."""
+    return (clock.to_milliseconds(now) << _RANDOM_BITS) | random.getrandbits(_RANDOM_BITS)
+
+
+def _lease_cutoff(now: datetime) -> int:
+    lease = timedelta(seconds=settings.POLL_DEADLINE_S + _LEASE_SLACK_S)
+    return clock.to_milliseconds(now - lease) << _RANDOM_BITS
+
+
+def claim_due(*, now: datetime, limit: int = 1000) -> tuple[int, list[tuple[str, int]]]:
+    """Claim accounts whose poll is due; returns the cycle and (venue, account id) pairs.
+
+    An account whose last claim is neither settled nor past its lease is left alone: a poll slower
+    than its interval skips turns, it never piles up.
+    """
+    due = Account.objects.filter(
+        Q(cycle=F("ingested_cycle")) | Q(cycle__lt=_lease_cutoff(now)),
+        next_poll_at__lte=now,
+        is_enabled=True,
+        blocked_reason="",
+    )
+    return _claim(due, now, limit)
+
+
+def claim(*, accounts: Collection[int], now: datetime) -> tuple[int, list[tuple[str, int]]]:
+    """Claim these accounts now, due or not, as a person at a command asks for."""
+    return _claim(Account.objects.filter(pk__in=accounts), now, len(accounts))
+
+
+def _claim(due: QuerySet[Account], now: datetime, limit: int) -> tuple[int, list[tuple[str, int]]]:
+    cycle = new_cycle(now=now)
+    ids = list(due.order_by("next_poll_at", "pk").values_list("pk", flat=True)[:limit])
+    if not ids:
+        return cycle, []
+    # The condition is asked again by the UPDATE itself: a second beat gets what is left.
+    # `next_poll_at` is settled with the answer; until then the lease decides.
+    due.filter(pk__in=ids).update(cycle=cycle)
+    claimed = Account.objects.filter(pk__in=ids, cycle=cycle).order_by("venue", "pk")
+    return cycle, list(claimed.values_list("venue", "pk"))
+
+
+def claim_price_feeds(*, now: datetime) -> list[tuple[str, str, list[str]]]:
+    """Claim price feeds that are due; returns (venue, environment, unified symbols).
+
+    A feed exists for each venue and environment with an open position on a listed market.
+    """
+    held = (
+        Position.objects.filter(account__is_enabled=True, market__is_known=True)
+        .exclude(state__in=[*_ENDED, PositionState.GONE])
+        .values_list("market__venue", "market__environment", "market__symbol")
+        .distinct()
+    )
+    symbols: dict[tuple[str, str], list[str]] = {}
+    for venue, environment, symbol in held:
+        symbols.setdefault((venue, environment), []).append(symbol)
+    _ensure_feeds(symbols)
+    return [
+        (venue, environment, sorted(symbols[venue, environment]))
+        for venue, environment in sorted(symbols)
+        if _claim_feed(venue, environment, now)
+    ]
+
+
+_ENDED = [state for state in PositionState if state.is_ended]
+
+
+def _ensure_feeds(keys: Iterable[tuple[str, str]]) -> None:
+    known = set(PriceFeed.objects.values_list("venue", "environment"))
+    PriceFeed.objects.bulk_create(
+        [
+            PriceFeed(venue=venue, environment=env)
+            for venue, env in keys
+            if (venue, env) not in known
+        ],
+        ignore_conflicts=True,
+    )
+
+
+def _claim_feed(venue: str, environment: str, now: datetime) -> bool:
+    due = Q(next_at__lte=now) | Q(next_at=None)
+    claimed = PriceFeed.objects.filter(due, venue=venue, environment=environment).update(
+        next_at=now + timedelta(seconds=settings.PRICE_BUDGET_S), cycle=new_cycle(now=now)
+    )
+    return bool(claimed)
+
+
+def settle_accounts(
+    *,
+    accounts: Mapping[int, Account],
+    outcomes: Sequence[AccountOutcome],
+    positions: Iterable[Position],
+    cycle: int,
+    now: datetime,
+) -> None:
+    """Write down that the claimed polls are stored, and when each account is due again."""
+    endangered = {
+        position.account_id
+        for position in positions
+        if not position.is_ended and position.severity in _ENDANGERED
+    }
+    for outcome in outcomes:
+        account = accounts[outcome.account_id]
+        account.ingested_cycle = cycle
+        _settle(account, outcome, account.pk in endangered, now)
+    Account.objects.bulk_update(
+        list(accounts.values()),
+        [
+            "ingested_cycle",
+            "last_seen_at",
+            "failures",
+            "auth_failures",
+            "blocked_reason",
+            "poll_budget_s",
+            "next_poll_at",
+        ],
+    )
+
+
+def _settle(account: Account, outcome: AccountOutcome, is_endangered: bool, now: datetime) -> None:
+    errors = [failure.error for failure in outcome.failures]
+    account.poll_budget_s = settings.POLL_FAST_BUDGET_S if is_endangered else settings.POLL_BUDGET_S
+    if outcome.scopes:
+        account.last_seen_at = outcome.received_at
+    account.failures = account.failures + 1 if errors else 0
+    _count_auth_failures(account, errors)
+    account.next_poll_at = now + timedelta(seconds=_pause_s(account, errors))
+
+
+def _count_auth_failures(account: Account, errors: Sequence[VenueError]) -> None:
+    """A key that is refused twice is not tried again until somebody changes it."""
+    refused = [error for error in errors if error.is_auth]
+    account.auth_failures = account.auth_failures + 1 if refused else 0
+    if account.auth_failures >= _AUTH_FAILURES_ALLOWED:
+        account.blocked_reason = str(refused[0])[:300]
+
+
+def _pause_s(account: Account, errors: Sequence[VenueError]) -> float:
+    wishes = [error.retry_after_s for error in errors if error.retry_after_s]
+    if not errors:
+        return account.poll_budget_s
+    if any(isinstance(error, Banned) for error in errors) or wishes:
+        return max([*wishes, account.poll_budget_s])
+    backoff = account.poll_budget_s * 2.0 ** min(account.failures - 1, 6)
+    return min(backoff, max(_MAX_BACKOFF_S, account.poll_budget_s))

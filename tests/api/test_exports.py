@@ -1,0 +1,200 @@
+import csv
+import io
+import itertools
+import json
+from types import SimpleNamespace
+
+import pytest
+from asgiref.sync import async_to_sync
+from django.core.management import CommandError, call_command
+from django.test import AsyncRequestFactory, RequestFactory
+
+from positions import exports
+from positions.external import position_document, position_queryset
+from positions.fields import POSITION_FIELDS, FieldKind
+from positions.management.commands.export import Command
+from tests import factories
+from tests.factories import make_account, make_position, make_position_unknown, make_team
+
+pytestmark = pytest.mark.django_db
+
+NAMES = [field.name for field in POSITION_FIELDS]
+NUMBERS = [field.name for field in POSITION_FIELDS if field.kind is FieldKind.NUMBER]
+TRIGGERS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def export(*arguments):
+    out = io.StringIO()
+    call_command("export", "positions", *arguments, stdout=out)
+    return out.getvalue()
+
+
+def records(text):
+    return list(csv.DictReader(io.StringIO(text, newline="")))
+
+
+def test_csv_has_the_documented_header():
+    make_position()
+
+    text = export("--format", "csv")
+
+    assert next(csv.reader(io.StringIO(text))) == [*NAMES, "sources", "reasons"]
+
+
+def test_csv_holds_the_document_cell_by_cell():
+    position = make_position()
+    document = position_document(position_queryset(team=position.team).get())
+
+    (record,) = records(export())
+
+    assert record["entry_price"] == document["entry_price"]
+    assert record["liquidation_price"] == document["liquidation_price"]
+    assert record["auto_add_margin"] == "false"
+    assert json.loads(record["sources"]) == document["sources"]
+    assert json.loads(record["reasons"]) == document["reasons"]
+
+
+def test_unknown_is_an_empty_cell_with_its_reason_beside():
+    make_position_unknown()
+
+    (record,) = records(export())
+
+    reasons = json.loads(record["reasons"])
+    assert all(record[name] == "" for name in NUMBERS)
+    assert all(reasons[name] for name in NUMBERS)
+
+
+@pytest.mark.parametrize("trigger", TRIGGERS)
+def test_no_text_cell_begins_like_a_formula(trigger):
+    hostile = f"{trigger}cmd|' /C calc'!A0"
+    account = make_account(label=hostile)
+    market = factories.make_market(hostile, venue=account.venue, asset=hostile)
+    make_position(account, market=market)
+
+    (record,) = records(export())
+
+    assert record["account"] == record["symbol"] == record["asset"] == f"'{hostile}"
+    texts = [record[name] for name in record if name not in NUMBERS]
+    assert not [text for text in texts if text.startswith(TRIGGERS)]
+
+
+def test_a_negative_number_stays_a_number():
+    make_position(unrealized_pnl=-1.5, liquidation_distance=-0.25, printed={})
+
+    (record,) = records(export())
+
+    assert record["unrealized_pnl"] == "-1.5"
+    assert record["liquidation_distance"] == "-0.25"
+
+
+def test_json_is_an_array_of_the_documents():
+    account = make_account()
+    make_position(account)
+    make_position_unknown(account)
+    expected = [position_document(row) for row in position_queryset(team=account.team)]
+
+    text = export("--format", "json")
+
+    assert json.loads(text) == expected
+
+
+def test_an_empty_database_gives_an_empty_export():
+    assert records(export("--format", "csv")) == []
+    assert json.loads(export("--format", "json")) == []
+
+
+def test_ended_positions_are_exported_on_request_only():
+    account = make_account()
+    make_position(account, symbol="BTC/USDT:USDT")
+    make_position(account, symbol="ETH/USDT:USDT", state="closed")
+
+    live, everything = records(export()), records(export("--all"))
+
+    assert [record["symbol"] for record in live] == ["BTC/USDT:USDT"]
+    assert len(everything) == 2
+
+
+def test_two_teams_must_be_told_apart_and_never_mix():
+    mine, other = make_team("Mine"), make_team("Other")
+    position = make_position(team=mine)
+    make_position(team=other)
+
+    chosen = records(export("--team", "Mine"))
+
+    assert [record["id"] for record in chosen] == [str(position.pk)]
+    with pytest.raises(CommandError, match="Name one team with --team; one of: Mine, Other"):
+        export()
+
+
+def test_an_unknown_team_is_named_with_the_teams_there_are():
+    make_team("Mine")
+
+    with pytest.raises(CommandError, match="no team 'Yours'; one of: Mine"):
+        export("--team", "Yours")
+
+
+def test_an_export_writes_nothing(django_assert_num_queries):
+    make_position()
+
+    with django_assert_num_queries(3) as captured:
+        export()
+
+    assert all(query["sql"].startswith("SELECT") for query in captured.captured_queries)
+
+
+def test_export_takes_rows_as_they_come_and_not_all_at_once():
+    position = make_position()
+    taken = itertools.count()
+    endless = (position for _ in taken)
+
+    chunks = exports.csv_lines(endless)
+    header, first = next(chunks), next(chunks)
+
+    assert header.startswith("id,life,venue")
+    assert len(records(header + first)) == next(taken) == 500
+
+
+def test_a_download_is_a_file_that_streams():
+    position = make_position()
+
+    response = exports.download(
+        RequestFactory().get("/"), positions=position_queryset(team=position.team), kind="csv"
+    )
+
+    assert response.streaming
+    assert response["Content-Disposition"] == 'attachment; filename="positions.csv"'
+    assert len(records(response.getvalue().decode())) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_download_under_asgi_does_not_block_and_is_the_same():
+    position = make_position()
+    rows = position_queryset(team=position.team)
+
+    response = exports.download(AsyncRequestFactory().get("/"), positions=rows, kind="json")
+
+    assert response.is_async
+    assert json.loads(collect(response)) == [position_document(rows.get())]
+
+
+def collect(response):
+    async def read():
+        return b"".join([part async for part in response.streaming_content])
+
+    return async_to_sync(read)()
+
+
+def test_a_reader_that_stops_early_is_no_error(capfd, monkeypatch):
+    make_position()
+    command = Command(stdout=io.StringIO())
+    command.stdout = SimpleNamespace(write=refuse, flush=lambda: None)
+    devnull = []
+    monkeypatch.setattr("os.dup2", lambda *pair: devnull.append(pair))
+
+    command.handle(format="csv", team="", all=False)
+
+    assert devnull
+
+
+def refuse(*_, **__):
+    raise BrokenPipeError

@@ -1,0 +1,327 @@
+"""What a venue's refusal means: its own codes first, then HTTP, then ccxt's class.
+
+ccxt's class alone misleads both ways: a missing key at OKX is a plain ExchangeError, a server
+fault at Bybit too, and Binance's pause (429) and ban (418) share one class.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import Any
+
+from riskhub import clock, logs
+from venues.errors import (
+    BadAccount,
+    BadCredentials,
+    Banned,
+    ClockSkewed,
+    PermissionRefused,
+    RateLimited,
+    TimedOut,
+    Unavailable,
+    UnreadableAnswer,
+    VenueError,
+    VenueRefused,
+)
+from venues.wire import Answer
+
+_Kind = type[VenueError]
+
+_CODES: Mapping[str, Mapping[str, _Kind]] = {
+    "binance": {
+        "-1001": Unavailable,
+        "-1007": Unavailable,
+        "-1008": Unavailable,
+        "-1016": Unavailable,
+        "-1015": RateLimited,
+        "-1021": ClockSkewed,
+        "-1022": BadCredentials,
+        "-2008": BadCredentials,
+        "-2014": BadCredentials,
+        "-2015": BadCredentials,
+    },
+    "bybit": {
+        "10000": Unavailable,
+        "10016": Unavailable,
+        "10002": ClockSkewed,
+        "10003": BadCredentials,
+        "10004": BadCredentials,
+        "10007": BadCredentials,
+        "33004": BadCredentials,
+        "10005": PermissionRefused,
+        "10008": PermissionRefused,
+        "10010": PermissionRefused,
+        "10024": PermissionRefused,
+        "10006": RateLimited,
+        "10018": RateLimited,
+        "10009": Banned,
+    },
+    "okx": {
+        "50001": Unavailable,
+        "50004": Unavailable,
+        "50013": Unavailable,
+        "50026": Unavailable,
+        "50011": RateLimited,
+        "50040": RateLimited,
+        "50061": RateLimited,
+        "50102": ClockSkewed,
+        "50112": ClockSkewed,
+        "50101": BadCredentials,
+        "50103": BadCredentials,
+        "50104": BadCredentials,
+        "50105": BadCredentials,
+        "50111": BadCredentials,
+        "50113": BadCredentials,
+        "50114": BadCredentials,
+        "50119": BadCredentials,
+        "50030": PermissionRefused,
+        "50110": PermissionRefused,
+        "50120": PermissionRefused,
+    },
+    "bitget": {"40725": Unavailable, "45001": Unavailable, "40005": ClockSkewed},
+    "gate": {"IP_FORBIDDEN": PermissionRefused, "REQUEST_EXPIRED": ClockSkewed},
+    "kucoinfutures": {"400006": PermissionRefused, "400007": PermissionRefused},
+    "bingx": {"100410": RateLimited, "100421": ClockSkewed},
+    "cryptocom": {"40103": PermissionRefused, "40104": PermissionRefused},
+    "delta": {
+        "ip_not_whitelisted_for_api_key": PermissionRefused,
+        "UnauthorizedApiAccess": PermissionRefused,
+        "SignatureExpired": ClockSkewed,
+    },
+    "deribit": {"13021": PermissionRefused},
+    "derive": {"14029": PermissionRefused},
+    "digifinex": {"10014": ClockSkewed, "10015": RateLimited},
+    "apex": {"10003": BadCredentials},
+    "krakenfutures": {"accountInactive": PermissionRefused},
+    "whitebit": {"2": PermissionRefused, "4": PermissionRefused},
+}
+
+# ccxt's classes in the order in which they are looked for among an error's ancestors.
+_CLASSES: tuple[tuple[str, _Kind], ...] = (
+    ("InvalidNonce", ClockSkewed),
+    ("RateLimitExceeded", RateLimited),
+    ("DDoSProtection", RateLimited),
+    ("PermissionDenied", PermissionRefused),
+    ("AccountNotEnabled", PermissionRefused),
+    ("AccountSuspended", PermissionRefused),
+    ("AuthenticationError", BadCredentials),
+    ("ArgumentsRequired", BadAccount),
+    ("InvalidAddress", BadAccount),
+    ("OnMaintenance", Unavailable),
+    ("RequestTimeout", Unavailable),
+    ("BadResponse", UnreadableAnswer),
+    ("OperationFailed", Unavailable),
+)
+
+_STATUSES: Mapping[int, _Kind] = {
+    HTTPStatus.UNAUTHORIZED: BadCredentials,
+    HTTPStatus.FORBIDDEN: PermissionRefused,
+    HTTPStatus.REQUEST_TIMEOUT: Unavailable,
+    HTTPStatus.TOO_MANY_REQUESTS: RateLimited,
+    HTTPStatus.UNAVAILABLE_FOR_LEGAL_REASONS: PermissionRefused,
+}
+
+_SENTENCES: Mapping[_Kind, str] = {
+    BadCredentials: "{label} refuses the key, secret or passphrase; enter them again, or make a "
+    "new key if it was revoked or has expired.",
+    PermissionRefused: "{label} knows the key but does not let it read this from here; allow "
+    "reading of derivatives, and this machine's address if the key is bound to addresses.",
+    RateLimited: "{label} asks for fewer requests; RiskHub waits and tries again.",
+    Banned: "{label} has banned this machine's address for a while; nothing is sent until the "
+    "ban ends.",
+    ClockSkewed: "{label} refuses the time of the request, also after its clock was asked; "
+    "set this machine's clock (NTP).",
+    Unavailable: "{label} is down, overloaded or in maintenance; RiskHub tries again.",
+    UnreadableAnswer: "{label} sent something that is not its documented answer; it was refused.",
+    TimedOut: "{label} did not answer in time; RiskHub tries again.",
+    BadAccount: "{label} cannot be asked with what was entered for this account.",
+    VenueRefused: "{label} refused the request.",
+}
+
+_ADDRESS = re.compile(
+    r"(?i)\bip\b.{0,40}(whitelist|white list|mismatch|illegal|forbidden|allow|bound|match)"
+    r"|(unmatched|invalid|illegal) ip\b|whitelist"
+)
+_REGION = re.compile(r"(?i)restricted (location|region)|your country|eligibility|compliance rules")
+_TOO_FREQUENT = re.compile(r"(?i)access too frequent")
+_BANNED_UNTIL = re.compile(r"(?a)banned until (\d{13})\b")
+_MILLISECONDS = re.compile(r"(?a)(\d{13})")
+_SECONDS = re.compile(r"(?a)\d{1,9}")
+# Binance's word for "banned"; HTTP has none.
+BAN_STATUS = 418
+_SHORTEST_BAN_S = 120.0
+_LONG_BAN_S = 600.0
+# Binance's longest ban is three days; whatever claims more is not believed.
+_LONGEST_WAIT_S = 3 * 86_400.0
+_LONGEST_MESSAGE = 100
+_CODE_NAMES = (
+    "retCode", "code", "err-code", "err_code", "error_code", "errorCode", "label", "ret_code",
+)  # fmt: skip
+_MESSAGE_NAMES = ("retMsg", "msg", "message", "err-msg", "err_msg", "error_msg", "ret_msg")
+
+
+class Overloaded(Unavailable):
+    """A fault of the venue's servers that passes by itself; it may be asked again at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedAnswer:
+    """An answer that is an error: who sent it, what it says and what ccxt makes of it."""
+
+    ccxt_id: str
+    label: str
+    answer: Answer
+    decoded: Any
+    ccxt_error: BaseException | None = None
+
+    def error(self) -> VenueError:
+        """Return the error to raise, with a sentence for the owner and without secrets."""
+        code, message = said(self.decoded)
+        kind = self._kind(code)
+        text = f"{_sentence(kind, self.label, message, self.answer)}{_quoted(code, message)}"
+        retry_after_s = self._retry_after_s(kind)
+        if kind is Unavailable and self.answer.is_server_fault and not self._is_maintenance:
+            kind = Overloaded
+        return kind(logs.scrub(text), retry_after_s=retry_after_s)
+
+    def _kind(self, code: str) -> _Kind:
+        if self.answer.status == BAN_STATUS or _TOO_FREQUENT.search(self.answer.text):
+            return Banned
+        by_code = _CODES.get(self.ccxt_id, {}).get(code)
+        if by_code is not None:
+            return by_code
+        by_class = kind_of(self.ccxt_error)
+        if self.answer.status == HTTPStatus.TOO_MANY_REQUESTS or by_class is RateLimited:
+            return RateLimited
+        if by_class in {None, BadCredentials} and _ADDRESS.search(self.answer.text):
+            return PermissionRefused
+        return by_class or self._by_status()
+
+    def _by_status(self) -> _Kind:
+        if self.answer.is_server_fault or self.answer.is_redirect:
+            return Unavailable
+        is_page = self.decoded is None and self.answer.status == HTTPStatus.FORBIDDEN
+        if is_page and not _REGION.search(self.answer.text):
+            # A web page is the word of a firewall before the venue, not of the venue.
+            return Unavailable
+        return _STATUSES.get(self.answer.status, VenueRefused)
+
+    @property
+    def _is_maintenance(self) -> bool:
+        return "OnMaintenance" in _ancestors(self.ccxt_error)
+
+    def _retry_after_s(self, kind: _Kind) -> float | None:
+        if kind not in {RateLimited, Banned, Unavailable}:
+            return None
+        wish = retry_after_s(self.answer, now=clock.now())
+        if kind is not Banned:
+            return wish
+        least = _LONG_BAN_S if _TOO_FREQUENT.search(self.answer.text) else _SHORTEST_BAN_S
+        return wish if wish else least
+
+
+def kind_of(error: BaseException | None) -> _Kind | None:
+    """Return our class for ccxt's, or None where ccxt's says nothing reliable."""
+    names = _ancestors(error)
+    return next((kind for name, kind in _CLASSES if name in names), None)
+
+
+def is_ccxt(error: BaseException) -> bool:
+    """Tell whether an error is one of ccxt's, without importing ccxt."""
+    return type(error).__module__.startswith("ccxt.")
+
+
+def local_error(error: BaseException, *, label: str) -> VenueError:
+    """Return our error for one that ccxt raised by itself, without an answer that refuses.
+
+    Nothing of ccxt's text is kept but the name of a missing field.
+    """
+    missing = re.search(r'requires "(\w+)" credential', str(error))
+    if missing:
+        return BadAccount(f"{label} needs {missing[1]}; enter it for this account.")
+    kind = kind_of(error)
+    if kind is BadCredentials:
+        kind = BadAccount
+    sentence = _SENTENCES[kind or VenueRefused].format(label=label)
+    return (kind or VenueRefused)(f"{sentence} ({type(error).__name__})")
+
+
+def worded(error: VenueError, *, label: str) -> VenueError:
+    """Return an error of the transport as a sentence that names the venue."""
+    return type(error)(f"{label}: {error}.", retry_after_s=error.retry_after_s)
+
+
+def said(decoded: Any) -> tuple[str, str]:
+    """Return the code and message of a venue's error object; "" where there is none."""
+    if not isinstance(decoded, dict):
+        return "", ""
+    nested = decoded.get("error")
+    if isinstance(nested, dict):
+        return said(nested)
+    code = _first(decoded, _CODE_NAMES)
+    message = _first(decoded, _MESSAGE_NAMES)
+    return code or (nested if isinstance(nested, str) else ""), message
+
+
+def retry_after_s(answer: Answer, *, now: datetime) -> float | None:
+    """Return how long the venue wants to be left alone, in seconds; None if it does not say."""
+    headers = {name.lower(): value for name, value in answer.headers.items()}
+    until = _BANNED_UNTIL.search(answer.text)
+    reset = _MILLISECONDS.fullmatch(headers.get("x-bapi-limit-reset-timestamp", ""))
+    instant = until or reset
+    wish = headers.get("retry-after", "").strip()
+    if _SECONDS.fullmatch(wish) and not until:
+        return min(float(wish), _LONGEST_WAIT_S)
+    if wish and not until:
+        return _seconds_until(_http_date(wish), now=now)
+    return _seconds_until(clock.from_milliseconds(int(instant[1])), now=now) if instant else None
+
+
+def _seconds_until(instant: datetime | None, *, now: datetime) -> float | None:
+    wait = (instant - now).total_seconds() if instant else 0.0
+    return min(wait, _LONGEST_WAIT_S) if wait > 0 else None
+
+
+def _http_date(text: str) -> datetime | None:
+    try:
+        instant = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return instant if instant.tzinfo else None
+
+
+def _ancestors(error: BaseException | None) -> frozenset[str]:
+    return frozenset(cls.__name__ for cls in type(error).__mro__) if error else frozenset()
+
+
+def _first(fields: Mapping[str, Any], names: tuple[str, ...]) -> str:
+    values = (fields.get(name) for name in names)
+    return next((str(value) for value in values if isinstance(value, str | int) and value), "")
+
+
+def _sentence(kind: _Kind, label: str, message: str, answer: Answer) -> str:
+    if answer.is_redirect:
+        return f"{label} answers with another address, which is never followed; check the base URL."
+    if kind is PermissionRefused and _is_region(answer):
+        return f"{label} does not serve the place from which this machine connects."
+    if kind is PermissionRefused and _ADDRESS.search(message):
+        return f"{label} does not let this machine's address use the key; add it to the key."
+    if answer.status == HTTPStatus.NOT_FOUND:
+        return f"{label} does not know this address; check the base URL."
+    return _SENTENCES[kind].format(label=label)
+
+
+def _is_region(answer: Answer) -> bool:
+    is_legal = answer.status == HTTPStatus.UNAVAILABLE_FOR_LEGAL_REASONS
+    return is_legal or _REGION.search(answer.text) is not None
+
+
+def _quoted(code: str, message: str) -> str:
+    words = " ".join(part for part in (code, message) if part)
+    printable = "".join(sign if sign.isprintable() else " " for sign in words)
+    return f" It says: {printable[:_LONGEST_MESSAGE]}" if printable.strip() else ""

@@ -1,0 +1,241 @@
+"""Accounts to readings: one task thread asks, one event loop reads, no ORM in coroutines.
+
+The account is the atom: each has one total deadline that cancels its coroutine, and a slow or
+broken one delays nobody. Nothing an adapter or a venue does ends the batch.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import uuid
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from concurrent.futures import Future
+from datetime import datetime
+from typing import Any
+
+import structlog
+from django.conf import settings
+
+from riskhub import clock, logs
+from venues import client, loop
+from venues.base import AccountOutcome, PositionEnd, PriceOutcome, ScopeFailure, VenueAdapter
+from venues.errors import (
+    BadAccount,
+    BadCredentials,
+    Banned,
+    ClockSkewed,
+    RateLimited,
+    TimedOut,
+    VenueError,
+)
+from venues.jobs import (
+    Job,
+    Seen,
+    explain,
+    load_jobs,
+    make_outcome,
+    make_price_job,
+    make_unread,
+    name_scopes,
+)
+
+log = logs.get(__name__)
+
+_GROUP_SIZE = 50
+_GROUP_S = 0.25
+_PRICE_DEADLINE_S = 5.0
+_SLACK_S = 5.0
+# These hold for all parts of an account: asking for the next one would be one call too many.
+_WHOLE_ACCOUNT = (BadAccount, BadCredentials, Banned, ClockSkewed, RateLimited)
+
+_Client = client.CcxtClient | client.LocalClient
+
+
+def read_accounts(
+    *,
+    account_ids: Sequence[int],
+    now: datetime,
+    deadline_s: float | None = None,
+    concurrency: int | None = None,
+) -> Iterator[list[AccountOutcome]]:
+    """Read accounts at the same time and yield outcomes in groups, as they come.
+
+    A group holds up to 50 outcomes or what came within 250 ms, in order of account id. Every
+    account that exists has exactly one outcome, whatever happens.
+
+    deadline_s      total time of one account; by default RISKHUB_POLL_DEADLINE_S
+    concurrency     accounts read at once; by default RISKHUB_POLL_CONCURRENCY
+    """
+    jobs, outcomes = load_jobs(account_ids=account_ids, now=now)
+    if outcomes:
+        yield outcomes
+    yield from read_jobs(jobs=jobs, deadline_s=deadline_s, concurrency=concurrency)
+
+
+def read_jobs(
+    *, jobs: Sequence[Job], deadline_s: float | None = None, concurrency: int | None = None
+) -> Iterator[list[AccountOutcome]]:
+    """Read what was loaded, without any ORM; see read_accounts."""
+    if not jobs:
+        return
+    deadline_s = deadline_s or settings.POLL_DEADLINE_S
+    concurrency = concurrency or settings.POLL_CONCURRENCY
+    if any(job.adapter.ccxt_id for job in jobs):
+        client.warm()
+    inbox: queue.SimpleQueue[AccountOutcome] = queue.SimpleQueue()
+    work = loop.submit(
+        _read_all(jobs=jobs, deadline_s=deadline_s, concurrency=concurrency, put=inbox.put)
+    )
+    waves = -(-len(jobs) // concurrency)
+    try:
+        yield from _groups(jobs, inbox, limit_s=waves * deadline_s + _SLACK_S)
+    finally:
+        work.cancel()
+
+
+def read_prices(
+    *,
+    feeds: Sequence[tuple[str, str, Sequence[str]]],
+    now: datetime,
+    deadline_s: float = _PRICE_DEADLINE_S,
+) -> list[PriceOutcome]:
+    """Refresh the prices of feeds (venue, environment, unified symbols), without credentials.
+
+    All feeds share one deadline; each has an outcome, in the order given.
+    """
+    jobs = [make_price_job(venue, environment, now=now) for venue, environment, _ in feeds]
+    if any(isinstance(job, Job) and job.adapter.ccxt_id for job in jobs):
+        client.warm()
+    coroutines = [
+        _read_feed(job, feed=feed, deadline_s=deadline_s)
+        for job, feed in zip(jobs, feeds, strict=True)
+    ]
+    work: Future[list[PriceOutcome]] = loop.submit(_gather(coroutines))
+    try:
+        return work.result(deadline_s + _SLACK_S)
+    except TimeoutError:
+        error = TimedOut("The prices were not read in time; RiskHub tries again.")
+        return [_price_failure(feed, error) for feed in feeds]
+    finally:
+        work.cancel()
+
+
+async def _read_all(
+    *,
+    jobs: Sequence[Job],
+    deadline_s: float,
+    concurrency: int,
+    put: Callable[[AccountOutcome], None],
+) -> None:
+    slots = asyncio.Semaphore(concurrency)
+
+    async def read(job: Job) -> None:
+        async with slots:
+            put(await _read_account(job, deadline_s=deadline_s))
+
+    await _gather([read(job) for job in jobs])
+
+
+async def _read_account(job: Job, *, deadline_s: float) -> AccountOutcome:
+    poll_id = uuid.uuid4().hex
+    started_at = clock.now()
+    seen = Seen()
+    request = job.request
+    with structlog.contextvars.bound_contextvars(poll_id=poll_id, account_id=request.account_id):
+        scopes = name_scopes(job.adapter, request)
+        try:
+            async with asyncio.timeout(deadline_s):
+                await _read_scopes(job, seen=seen, scopes=scopes)
+        except TimeoutError:
+            sentence = f"{job.adapter.label} did not answer in time; RiskHub tries again."
+            seen.fail_rest(scopes, TimedOut(sentence))
+        except Exception as error:  # noqa: BLE001 - the account is the atom
+            seen.fail_rest(scopes, explain(error, job.adapter))
+        for failure in seen.failures:
+            log.info("scope_not_read", scope=failure.scope, error=logs.describe(failure.error))
+    return make_outcome(request.account_id, seen, poll_id=poll_id, started_at=started_at)
+
+
+async def _read_scopes(job: Job, *, seen: Seen, scopes: Sequence[str]) -> None:
+    seen.client = await client.connect(adapter=job.adapter, request=job.request)
+    for scope in scopes:
+        try:
+            seen.scopes.append(await job.adapter.read_scope(client=seen.client, scope=scope))
+        except Exception as error:  # noqa: BLE001 - the other parts may still be read
+            failure = explain(error, job.adapter)
+            seen.failures.append(ScopeFailure(scope, failure))
+            if isinstance(failure, _WHOLE_ACCOUNT):
+                seen.fail_rest(scopes, failure)
+                return
+        else:
+            seen.ends += await _ends(job.adapter, seen.client, scope)
+
+
+async def _ends(adapter: VenueAdapter, asked: _Client, scope: str) -> Sequence[PositionEnd]:
+    """Return the ends of lives; not knowing them costs no position."""
+    try:
+        return await adapter.read_ends(client=asked, scope=scope)
+    except Exception as error:  # noqa: BLE001 - positions are read, only their past is not
+        log.info("ends_not_read", scope=scope, error=logs.describe(explain(error, adapter)))
+        return ()
+
+
+def _groups(
+    jobs: Sequence[Job], inbox: queue.SimpleQueue[AccountOutcome], *, limit_s: float
+) -> Iterator[list[AccountOutcome]]:
+    """Yield what comes, in groups; what has not come within `limit_s` has timed out."""
+    waiting = {job.request.account_id: job for job in jobs}
+    ends_at_s = clock.monotonic_s() + limit_s
+    while waiting:
+        group = _group(inbox, ends_at_s=ends_at_s, size=min(len(waiting), _GROUP_SIZE))
+        if not group:
+            error = TimedOut("The account was not read in time; RiskHub tries again.")
+            group = [make_unread(job, error) for job in waiting.values()]
+        for outcome in group:
+            waiting.pop(outcome.account_id, None)
+        yield sorted(group, key=lambda outcome: outcome.account_id)
+
+
+def _group(
+    inbox: queue.SimpleQueue[AccountOutcome], *, ends_at_s: float, size: int
+) -> list[AccountOutcome]:
+    """Return the next outcome and those that follow it within 250 ms; [] at the end of time."""
+    group: list[AccountOutcome] = []
+    until_s = ends_at_s
+    while len(group) < size:
+        try:
+            group.append(inbox.get(timeout=max(0.0, until_s - clock.monotonic_s())))
+        except queue.Empty:
+            break
+        if len(group) == 1:
+            until_s = min(ends_at_s, clock.monotonic_s() + _GROUP_S)
+    return group
+
+
+async def _read_feed(
+    job: Job | VenueError, *, feed: tuple[str, str, Sequence[str]], deadline_s: float
+) -> PriceOutcome:
+    if isinstance(job, VenueError):
+        return _price_failure(feed, job)
+    venue, environment, symbols = feed
+    try:
+        async with asyncio.timeout(deadline_s):
+            asked = await client.connect(adapter=job.adapter, request=job.request)
+            reading = await job.adapter.read_prices(client=asked, symbols=symbols)
+    except TimeoutError:
+        sentence = f"{job.adapter.label} sent no prices in time; RiskHub tries again."
+        return _price_failure(feed, TimedOut(sentence))
+    except Exception as error:  # noqa: BLE001 - one feed must not end the others
+        return _price_failure(feed, explain(error, job.adapter))
+    return PriceOutcome(
+        venue=venue, environment=environment, received_at=clock.now(), reading=reading
+    )
+
+
+def _price_failure(feed: tuple[str, str, Sequence[str]], error: VenueError) -> PriceOutcome:
+    return PriceOutcome(venue=feed[0], environment=feed[1], received_at=clock.now(), error=error)
+
+
+async def _gather(coroutines: Sequence[Awaitable[Any]]) -> list[Any]:
+    return await asyncio.gather(*coroutines)

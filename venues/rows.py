@@ -1,0 +1,230 @@
+"""What adapters share: from an answer to rows, from rows to readings, and unified symbols."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from positions.engine.types import ContractKind, Side
+from riskhub import clock
+from venues.base import (
+    AccountRequest,
+    MarketSpec,
+    PositionReading,
+    Refusal,
+    ScopeReading,
+    VenueClient,
+)
+from venues.errors import BadAccount, UnreadableAnswer, VenueError, VenueRefused
+from venues.figures import Figure, Row, RowError
+
+CROSS = "cross margin: the account's balance backs it"
+MODE_UNKNOWN = "the venue does not say whether the margin is isolated"
+
+# Up to so many contracts are asked for one by one; beyond, the whole list is the smaller answer.
+_FEW = 8
+
+_Found = TypeVar("_Found")
+
+ReadRow = Callable[[Row], PositionReading | None]
+Ask = Callable[[str | None], Awaitable[list[Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolParts:
+    """What a unified symbol says: "BTC/USD:BTC-210430" is a dated inverse contract."""
+
+    base: str
+    quote: str
+    settle: str
+    is_dated: bool
+
+    @property
+    def kind(self) -> ContractKind:
+        """Return inverse where the base coin settles, else linear."""
+        is_inverse = self.settle == self.base != self.quote
+        return ContractKind.INVERSE if is_inverse else ContractKind.LINEAR
+
+
+def split_symbol(symbol: str) -> SymbolParts:
+    """Return the parts of a unified symbol; settle is "" where it names none."""
+    pair, _, rest = symbol.partition(":")
+    base, _, quote = pair.partition("/")
+    settle, _, expiry = rest.partition("-")
+    return SymbolParts(base=base, quote=quote, settle=settle, is_dated=bool(expiry))
+
+
+def take_rows(answer: Any, *path: str) -> list[Any]:
+    """Return the list at `path` of a decoded answer.
+
+    Raises UnreadableAnswer when there is no list: that is not an empty book.
+    """
+    for name in path:
+        answer = answer.get(name) if isinstance(answer, Mapping) else None
+    if not isinstance(answer, list):
+        place = ".".join(path) or "the answer"
+        raise UnreadableAnswer(f"The answer is not the documented one: {place} is no list.")
+    return answer
+
+
+def take_instant(answer: Any, name: str) -> datetime | None:
+    """Return the instant that an envelope names in milliseconds; None where it names none."""
+    return read_instant(Row(answer), name) if isinstance(answer, Mapping) else None
+
+
+def read_instant(row: Row, name: str) -> datetime | None:
+    """Return the instant that a row names in milliseconds; None where it names none."""
+    milliseconds = row.milliseconds(name)
+    if milliseconds is None:
+        return None
+    try:
+        return clock.from_milliseconds(milliseconds)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def read_rows(
+    *, scope: str, rows: Iterable[Any], read_row: ReadRow, symbol_field: str = "symbol"
+) -> ScopeReading:
+    """Return a scope's readings; a row that cannot be read is refused and the others are kept.
+
+    `read_row` returns None for a row to leave out, such as a flat one. A position listed twice
+    is kept once, as its newer row shows it; rows that differ count as a refusal too.
+    """
+    kept: dict[tuple[str, str, str], PositionReading] = {}
+    refusals: list[Refusal] = []
+    for each in rows:
+        try:
+            reading = read_row(Row(each))
+            if reading is not None:
+                _keep(kept, reading)
+        except RowError as error:
+            refusals.append(Refusal(reason=str(error), venue_symbol=_name(each, symbol_field)))
+    return ScopeReading(scope=scope, positions=tuple(kept.values()), refusals=tuple(refusals))
+
+
+def read_each(rows: Iterable[Any], read: Callable[[Row], _Found | None]) -> list[_Found]:
+    """Return what `read` makes of each row, without the rows that cannot be read."""
+    found = []
+    for each in rows:
+        try:
+            reading = read(Row(each))
+        except RowError:
+            continue
+        if reading is not None:
+            found.append(reading)
+    return found
+
+
+def choose_scopes(*, request: AccountRequest, available: Sequence[str]) -> Sequence[str]:
+    """Return the scopes to read: the account's option "scopes" ("a,b" or a list), else all.
+
+    Raises BadAccount when it names one that there is not.
+    """
+    wanted = request.options.get("scopes") or available
+    names = wanted.split(",") if isinstance(wanted, str) else wanted
+    chosen = tuple(str(name).strip() for name in names)
+    for name in chosen:
+        if name not in available:
+            raise BadAccount(f"There is no scope {name!r} here; one of: {', '.join(available)}.")
+    return chosen
+
+
+def require(row: Row, name: str) -> Figure:
+    """Return a reported number without which the row means nothing; raises RowError."""
+    figure = row.number(name)
+    if not figure.is_known:
+        raise RowError(f"{name} is missing")
+    return figure
+
+
+def read_signed_size(size: Figure, *, slot: str) -> tuple[Side, Figure]:
+    """Return side and magnitude of a signed size that is not 0.
+
+    Raises RowError where the sign contradicts a hedge slot ("long", "short"): which of the two
+    is true would be a guess.
+    """
+    if not size.value:
+        raise RowError("the size is missing")
+    side = Side.LONG if size.value > 0 else Side.SHORT
+    if slot not in ("net", side):
+        raise RowError(f"size {size.value} contradicts the side {slot}")
+    return side, size.magnitude()
+
+
+def value_at(*, market: MarketSpec, contracts: Figure, price: Figure) -> Figure:
+    """Return the value of a position in settle units, derived.
+
+    Unknown where the contract is not listed or its profit is paid in a third coin.
+    """
+    if market.contract_size is None or market.kind is None:
+        return Figure.unknown("the venue lists no such contract")
+    quantity = contracts.times(Figure.derived(Decimal(str(market.contract_size))))
+    if market.kind is ContractKind.LINEAR:
+        return quantity.times(price)
+    if market.kind is ContractKind.INVERSE:
+        return quantity.over(price)
+    return Figure.unknown(f"no rule for the value of a {market.kind} contract")
+
+
+async def ask_each_or_all(*, names: Sequence[str], ask: Ask) -> list[Any]:
+    """Return the rows of a list endpoint: one request a name, or one for all when many.
+
+    `ask` is given a name, or None for the whole list. A name that the venue refuses, such as a
+    delisted contract, is left out unless it refuses every one. Raises the first other VenueError
+    of `ask`; the other requests are cancelled then.
+    """
+    if len(names) > _FEW:
+        return await ask(None)
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(_run(ask, name)) for name in names]
+    except BaseExceptionGroup as errors:
+        raise _first_venue_error(errors) from None
+    answers = [task.result() for task in tasks]
+    refused = [each for each in answers if isinstance(each, VenueRefused)]
+    if refused and len(refused) == len(answers):
+        raise refused[0]
+    return [row for each in answers if not isinstance(each, VenueRefused) for row in each]
+
+
+def list_symbols(*, client: VenueClient, symbols: Iterable[str]) -> dict[str, str]:
+    """Return the venue's own id -> unified symbol, for the symbols that the venue lists."""
+    markets = [client.market(symbol) for symbol in symbols]
+    return {market.venue_symbol: market.symbol for market in markets if market.is_known}
+
+
+async def _run(ask: Ask, name: str) -> list[Any] | VenueRefused:
+    try:
+        return await ask(name)
+    except VenueRefused as error:
+        return error
+
+
+def _first_venue_error(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    found = errors.subgroup(VenueError) or errors
+    error: BaseException = found
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def _keep(kept: dict[tuple[str, str, str], PositionReading], reading: PositionReading) -> None:
+    twin = kept.get(reading.identity)
+    if twin is None:
+        kept[reading.identity] = reading
+        return
+    if twin.raw == reading.raw:
+        return
+    if twin.venue_time and reading.venue_time and reading.venue_time >= twin.venue_time:
+        kept[reading.identity] = reading
+    raise RowError("the venue lists this position twice, with different figures")
+
+
+def _name(fields: Any, symbol_field: str) -> str:
+    name = fields.get(symbol_field) if isinstance(fields, Mapping) else None
+    return str(name)[:80] if isinstance(name, str | int) else ""

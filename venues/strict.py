@@ -1,0 +1,217 @@
+"""What every request of ccxt goes through: the guard, one shared session, strict reading.
+
+`Strict` is mixed over a ccxt class at run time (venues/client.py) and replaces its `fetch`; this
+module knows ccxt's interface but does not import it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+from riskhub import clock
+from venues import wire
+from venues.base import RawAnswer
+from venues.ccxt_errors import BAN_STATUS, RefusedAnswer, is_ccxt, worded
+from venues.errors import Banned, RateLimited, UnreadableAnswer, VenueError, VenueRefused
+from venues.guard import ReadGuard
+from venues.transport import Transport
+from venues.wire import Answer, Sent
+
+_LONGEST_ERROR_KEPT = 4_000
+_DEFAULT_PAUSE_S = 1.0
+_RATE_STATUSES = (BAN_STATUS, HTTPStatus.TOO_MANY_REQUESTS)
+_UNREAD = UnreadableAnswer("the answer is not the documented one")
+
+
+class Pause:
+    """A wish of the venue to be left alone; until it ends nothing is sent."""
+
+    def __init__(self) -> None:
+        self._until_s = 0.0
+        self._error: VenueError | None = None
+
+    def check(self) -> None:
+        """Raise the error that began the pause again while it lasts."""
+        left_s = self._until_s - clock.monotonic_s()
+        if self._error is not None and left_s > 0:
+            raise type(self._error)(str(self._error), retry_after_s=left_s)
+
+    def begin(self, error: VenueError) -> None:
+        """Begin or prolong the pause by the venue's own wish."""
+        until_s = clock.monotonic_s() + (error.retry_after_s or _DEFAULT_PAUSE_S)
+        if until_s > self._until_s:
+            self._until_s, self._error = until_s, error
+
+
+@dataclass(slots=True)
+class Offset:
+    """How far the venue's clock is ahead of ours, milliseconds, and when it was asked."""
+
+    milliseconds: int = 0
+    asked_at_s: float = float("-inf")
+
+
+@dataclass(slots=True)
+class PollLog:
+    """What one read of one account sent and got.
+
+    trouble       failures that ccxt may have swallowed on the way to a plausible result
+    has_list      whether the last answer held an array
+    sent          requests that left
+    """
+
+    answers: list[RawAnswer] = field(default_factory=list)
+    trouble: list[VenueError] = field(default_factory=list)
+    has_list: bool = False
+    sent: int = 0
+
+
+POLL: ContextVar[PollLog | None] = ContextVar("poll", default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """What one instance needs to send: shared things of its endpoint and its own secrets."""
+
+    ccxt_id: str
+    label: str
+    guard: ReadGuard
+    transport: Transport
+    timeout_s: float
+    offset: Offset
+    endpoint_pause: Pause
+    own_pause: Pause = field(default_factory=Pause)
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+
+
+class Strict:
+    """Overrides of a ccxt exchange; `wiring` is set right after it is made."""
+
+    wiring: Wiring
+
+    def milliseconds(self) -> int:
+        """Return the venue's time: ccxt signs with it, at every venue alike."""
+        wiring = getattr(self, "wiring", None)
+        return clock.to_milliseconds(clock.now()) + (wiring.offset.milliseconds if wiring else 0)
+
+    def seconds(self) -> int:
+        """Return the venue's time in whole seconds."""
+        return self.milliseconds() // 1000
+
+    def microseconds(self) -> int:
+        """Return the venue's time in microseconds, to the millisecond."""
+        return self.milliseconds() * 1000
+
+    async def fetch(
+        self,
+        url: str,
+        method: str = "GET",
+        headers: Mapping[str, str] | None = None,
+        body: Any = None,
+    ) -> Any:
+        """Send a signed request and return its decoded answer. Raises VenueError."""
+        log = POLL.get() or PollLog()
+        try:
+            return await self._ask(log, url=url, method=method, headers=headers, body=body)
+        except VenueError as error:
+            if not isinstance(error, VenueRefused) and not error.is_auth:
+                log.trouble.append(error)
+            raise
+
+    def __del__(self) -> None:
+        """Do nothing: the session is shared, so there is none of its own to warn about."""
+
+    async def _ask(
+        self,
+        log: PollLog,
+        *,
+        url: str,
+        method: str,
+        headers: Mapping[str, str] | None,
+        body: Any,
+    ) -> Any:
+        wiring = self.wiring
+        path = wiring.guard.path(method=method, url=url)
+        wiring.endpoint_pause.check()
+        wiring.own_pause.check()
+        prepared = self.prepare_request_headers(dict(headers or {}))  # type: ignore[attr-defined]
+        text = body.decode() if isinstance(body, bytes) else body
+        sent = Sent(method=method, path=path, url=url, headers=prepared, body=text)
+        log.sent += 1
+        answer = await self._receive(sent)
+        log.answers.append(self._kept(sent, answer))
+        self.last_response_headers = dict(answer.headers)
+        decoded = self._read(sent, answer)
+        log.has_list = wire.holds_list(decoded)
+        return decoded
+
+    async def _receive(self, sent: Sent) -> Answer:
+        try:
+            return await self.wiring.transport.send(sent, timeout_s=self.wiring.timeout_s)
+        except VenueError as error:
+            failure = worded(error, label=self.wiring.label)
+        raise failure
+
+    def _kept(self, sent: Sent, answer: Answer) -> RawAnswer:
+        body = wire.hide(answer.text, [*self.wiring.secrets, *sent.signatures])
+        body = body.replace("\x00", "\ufffd")
+        return RawAnswer(
+            request=wire.hide(sent.line, self.wiring.secrets),
+            status=answer.status,
+            body=body if answer.is_success else body[:_LONGEST_ERROR_KEPT],
+            received_at=clock.now(),
+        )
+
+    def _read(self, sent: Sent, answer: Answer) -> Any:
+        decoded, unreadable = None, None
+        try:
+            decoded = wire.decode(answer)
+        except UnreadableAnswer as error:
+            unreadable = error
+        failure = self._failure(sent, answer, decoded, unreadable)
+        if failure is None:
+            return decoded
+        if isinstance(failure, Banned) or answer.status in _RATE_STATUSES:
+            self.wiring.endpoint_pause.begin(failure)
+        elif isinstance(failure, RateLimited):
+            self.wiring.own_pause.begin(failure)
+        raise failure
+
+    def _failure(
+        self, sent: Sent, answer: Answer, decoded: Any, unreadable: UnreadableAnswer | None
+    ) -> VenueError | None:
+        if answer.is_success and unreadable is not None:
+            return worded(unreadable, label=self.wiring.label)
+        error = self._ccxt_error(sent, answer, decoded)
+        if answer.is_success and (error is None or not is_ccxt(error)):
+            return worded(_UNREAD, label=self.wiring.label) if error else None
+        hidden = self._hidden(sent, decoded)
+        refusal = RefusedAnswer(self.wiring.ccxt_id, self.wiring.label, answer, hidden, error)
+        return refusal.error()
+
+    def _ccxt_error(self, sent: Sent, answer: Answer, decoded: Any) -> Exception | None:
+        """Return what ccxt raises for this answer; its text holds the signed URL, so drop it."""
+        what = (answer.status, answer.reason, sent.url, sent.method)
+        try:
+            self.handle_errors(  # type: ignore[attr-defined]
+                *what, dict(answer.headers), answer.text, decoded, dict(sent.headers), sent.body
+            )
+            self.handle_http_status_code(*what, answer.text)  # type: ignore[attr-defined]
+        except Exception as error:  # noqa: BLE001 - whatever it is, the answer is an error
+            return error
+        return None
+
+    def _hidden(self, sent: Sent, decoded: Any) -> Any:
+        """Return an error object without our secrets, should the venue echo any."""
+        secrets = [*self.wiring.secrets, *sent.signatures]
+
+        def clean(value: Any) -> Any:
+            if isinstance(value, dict):
+                return {key: clean(item) for key, item in value.items()}
+            return wire.hide(value, secrets) if isinstance(value, str) else value
+
+        return clean(decoded)

@@ -1,0 +1,157 @@
+"""Requests and answers as they travel: strict reading, and nothing secret in what is kept."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from riskhub.logs import REDACTED
+from venues.errors import UnreadableAnswer
+
+_UNSHOWN_NAME = re.compile(
+    r"sign?$|signature|secret|pass|key|token|auth|cookie|credential|nonce", re.IGNORECASE
+)
+_SIGNATURE_NAME = re.compile(r"sign?$|signature$|authorization$|passphrase$", re.IGNORECASE)
+_SHORTEST_SIGNATURE = 16
+_LONGEST_BODY_SHOWN = 500
+_SUCCESS, _REDIRECT, _SERVER_FAULT = 2, 3, 5
+# A lone surrogate or a NUL written as an escape: no database text can hold either.
+_ESCAPE_WORTH_A_LOOK = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A request as it leaves. Holds secrets; `path` and `line` do not."""
+
+    method: str
+    path: str
+    url: str = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False, default_factory=dict)
+    body: str | None = field(repr=False, default=None)
+
+    @property
+    def line(self) -> str:
+        """Return "METHOD /path?query body" without credentials, signatures and nonces."""
+        query = urlencode(_shown(parse_qsl(urlsplit(self.url).query, keep_blank_values=True)))
+        parts = [self.method, f"{self.path}?{query}" if query else self.path, self._body_shown]
+        return " ".join(part for part in parts if part)
+
+    @property
+    def signatures(self) -> frozenset[str]:
+        """Return what proves that this request is ours; a venue may echo it in a message."""
+        query = parse_qsl(urlsplit(self.url).query)
+        pairs = [*self.headers.items(), *query, *_fields(self.body)]
+        return frozenset(
+            str(value)
+            for name, value in pairs
+            if _SIGNATURE_NAME.search(name) and len(str(value)) >= _SHORTEST_SIGNATURE
+        )
+
+    @property
+    def _body_shown(self) -> str:
+        fields = dict(_shown(_fields(self.body)))
+        return json.dumps(fields, default=str)[:_LONGEST_BODY_SHOWN] if fields else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer as received; `is_text` is False when its bytes are not UTF-8."""
+
+    status: int
+    reason: str
+    headers: Mapping[str, str]
+    text: str
+    is_text: bool = True
+
+    @property
+    def is_success(self) -> bool:
+        """Tell whether the venue calls it a success."""
+        return self.status // 100 == _SUCCESS
+
+    @property
+    def is_redirect(self) -> bool:
+        """Tell whether the venue names another address; it is never followed."""
+        return self.status // 100 == _REDIRECT
+
+    @property
+    def is_server_fault(self) -> bool:
+        """Tell whether the venue calls it a fault of its own."""
+        return self.status // 100 == _SERVER_FAULT
+
+
+def decode(answer: Answer) -> Any:
+    """Return the object or array of an answer; every number is its exact text.
+
+    NaN and Infinity, which are not JSON, become those words: the row that holds one is then
+    quarantined like any other bad number, and the other rows are read.
+    Raises UnreadableAnswer on HTML, an empty or cut off body, null, a bare value or {}.
+    """
+    if not answer.text.strip():
+        raise UnreadableAnswer("the answer is empty")
+    if not answer.is_text:
+        raise UnreadableAnswer("the answer is not text")
+    decoded = _parse(answer.text)
+    if not isinstance(decoded, dict | list):
+        raise UnreadableAnswer("the answer is a single value, not the documented object or list")
+    if decoded == {}:
+        raise UnreadableAnswer("the answer is an empty object")
+    return decoded
+
+
+def _parse(text: str) -> Any:
+    try:
+        decoded = json.loads(text, parse_float=str, parse_int=str, parse_constant=str)
+        if _ESCAPE_WORTH_A_LOOK.search(text):
+            _refuse_unstorable(decoded)
+    except (ValueError, RecursionError):
+        decoded = None
+    else:
+        return decoded
+    if text.lstrip().startswith("<"):
+        raise UnreadableAnswer("the answer is a web page, not data")
+    raise UnreadableAnswer("the answer is not complete JSON")
+
+
+def _refuse_unstorable(decoded: Any) -> None:
+    text = json.dumps(decoded, ensure_ascii=False)
+    text.encode()
+    if "\\u0000" in text:
+        raise ValueError
+
+
+def hide(text: str, secrets: Iterable[str]) -> str:
+    """Return `text` without any of `secrets`."""
+    for secret in sorted(secrets, key=len, reverse=True):
+        text = text.replace(secret, REDACTED)
+    return text
+
+
+def holds_list(value: Any, *, depth: int = 3) -> bool:
+    """Tell whether there is an array in the outer levels of an answer.
+
+    "No positions" has to be said: an answer without any list does not say it.
+    """
+    if isinstance(value, list):
+        return True
+    if not isinstance(value, dict) or depth == 0:
+        return False
+    return any(holds_list(item, depth=depth - 1) for item in value.values())
+
+
+def _fields(body: str | None) -> list[tuple[str, Any]]:
+    if not body:
+        return []
+    if body.lstrip().startswith("{"):
+        try:
+            return list(json.loads(body).items())
+        except ValueError:
+            return []
+    return list(parse_qsl(body))
+
+
+def _shown(pairs: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
+    return [(name, value) for name, value in pairs if not _UNSHOWN_NAME.search(name)]
