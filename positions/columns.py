@@ -168,11 +168,38 @@ def derive(
 def _exposure(
     draft: Draft, tiers: Mapping[int, tuple[Tier, ...]], valuation: Valuation
 ) -> Exposure:
-    position, market, account = draft.position, draft.position.market, draft.position.account
+    """Return the draft's exposure; a first reading without a rate keeps the implied one.
+
+    The implied rate is kept with the row: at the next trigger price the venue's maintenance
+    margin is no longer the one at that price, its rate still is.
+    """
+    position = draft.position
+    exposure = exposure_of(position=position, tiers=tiers, valuation=valuation)
+    exposure = replace(
+        exposure,
+        unrealized_pnl=position.unrealized_pnl if draft.is_fresh_reading else None,
+        no_collateral_reason=draft.reasons.get("collateral", ""),
+    )
+    if exposure.tiers or not draft.is_fresh_reading:
+        return exposure
+    rate = _implied_rate(exposure, position.maintenance_margin)
+    if rate is None:
+        return exposure
+    draft.put("maintenance_rate", Cell.derived(rate))
+    return replace(exposure, tiers=_own_tier(position))
+
+
+def exposure_of(
+    *, position: Position, tiers: Mapping[int, tuple[Tier, ...]], valuation: Valuation
+) -> Exposure:
+    """Return what the row knows, as the risk functions take it.
+
+    tiers  market id -> maintenance table; without one the row's own rate serves as a single tier
+    """
+    market, account = position.market, position.account
     kind = ContractKind(market.kind) if market.kind else None
     rule = kind and registry.get(account.venue).rule_for(kind=kind, options=account.options)
-    usd = valuation.usd(asset=market.settle, is_simulated=account.is_simulated)
-    exposure = Exposure(
+    return Exposure(
         kind=kind,
         rule=rule,
         margin_mode=MarginMode(position.margin_mode) if position.margin_mode else None,
@@ -183,31 +210,17 @@ def _exposure(
         trigger_price=position.mark_price,
         fee_rate=market.taker_fee_rate,
         venue_liquidation_price=position.venue_liquidation_price,
-        unrealized_pnl=position.unrealized_pnl if draft.is_fresh_reading else None,
         auto_add_margin=position.auto_add_margin,
-        usd_per_settle=usd,
+        usd_per_settle=valuation.usd(asset=market.settle, is_simulated=account.is_simulated),
         no_usd_reason=valuation.why_not(asset=market.settle),
-        no_collateral_reason=draft.reasons.get("collateral", ""),
-        tiers=tiers.get(market.pk, ()),
+        tiers=tiers.get(market.pk) or _own_tier(position),
     )
-    return exposure if exposure.tiers else _with_implied_tier(draft, exposure)
 
 
-def _with_implied_tier(draft: Draft, exposure: Exposure) -> Exposure:
-    """One tier at the rate that the venue's own figures imply.
-
-    The implied rate is kept with the row: at the next trigger price the venue's maintenance
-    margin is no longer the one at that price, its rate still is.
-    """
-    position = draft.position
-    if position.maintenance_rate is None and draft.is_fresh_reading:
-        rate = _implied_rate(exposure, position.maintenance_margin)
-        if rate is not None:
-            draft.put("maintenance_rate", Cell.derived(rate))
+def _own_tier(position: Position) -> tuple[Tier, ...]:
     if position.maintenance_rate is None:
-        return exposure
-    amount = position.maintenance_amount or 0.0
-    return replace(exposure, tiers=(Tier(0.0, position.maintenance_rate, amount),))
+        return ()
+    return (Tier(0.0, position.maintenance_rate, position.maintenance_amount or 0.0),)
 
 
 def _implied_rate(exposure: Exposure, maintenance_margin: float | None) -> float | None:

@@ -99,7 +99,7 @@ def _apply_outcomes(group: Group, outcomes: Sequence[AccountOutcome]) -> None:
         for scope in outcome.scopes:
             _apply_scope(group, outcome, scope, rows)
     for draft in group.drafts:
-        quote = getattr(draft.position.market, "quote", None)
+        quote = getattr(draft.position.market, "latest_quote", None)
         if quote is not None:
             apply_funding(
                 draft=draft, rate=quote.funding_rate, next_funding_at=quote.next_funding_at

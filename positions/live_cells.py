@@ -5,12 +5,13 @@ The shape is static/js/live.js's: {id, cells: {field: {text, title, value, sourc
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from positions.models import Position
 from riskhub import formatting
 
-_FORMATS = {
+_FORMATS: dict[str, Callable[[float | None], str]] = {
     "mark_price": formatting.price,
     "liquidation_price": formatting.price,
     "bankruptcy_price": formatting.price,

@@ -49,7 +49,7 @@ def ensure_markets(
 
 def _load(wanted: dict[MarketKey, MarketSpec]) -> dict[MarketKey, Market]:
     symbols = {symbol for _, _, symbol in wanted}
-    rows = Market.objects.filter(symbol__in=symbols).select_related("quote")
+    rows = Market.objects.filter(symbol__in=symbols).select_related("latest_quote")
     found = {(row.venue, row.environment, row.symbol): row for row in rows}
     return {key: found[key] for key in wanted if key in found}
 

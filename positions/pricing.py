@@ -61,7 +61,7 @@ def _store_asset_prices(outcome: PriceOutcome) -> None:
                 venue=outcome.venue,
                 environment=outcome.environment,
                 is_simulated=is_simulated,
-                usd=reading.usd.number,
+                usd=float(reading.usd.value),
                 venue_time=reading.venue_time,
                 received_at=outcome.received_at,
             )
@@ -79,7 +79,7 @@ def _store_quotes(outcome: PriceOutcome, now: datetime) -> dict[int, QuoteReadin
     readings = {quote.symbol: quote for quote in outcome.reading.quotes}
     rows = Market.objects.filter(
         venue=outcome.venue, environment=outcome.environment, symbol__in=readings
-    ).select_related("quote")
+    ).select_related("latest_quote")
     fresh = {
         row.pk: readings[row.symbol]
         for row in rows
@@ -106,11 +106,11 @@ def _store_quotes(outcome: PriceOutcome, now: datetime) -> dict[int, QuoteReadin
 def _is_newer(market: Market, reading: QuoteReading, outcome: PriceOutcome) -> bool:
     if not reading.mark_price.is_known:
         return False
-    kept = getattr(market, "quote", None)
+    kept = getattr(market, "latest_quote", None)
     if kept is None:
         return True
     if kept.venue_time and reading.venue_time:
-        return kept.venue_time < reading.venue_time
+        return bool(kept.venue_time < reading.venue_time)
     return bool(kept.received_at < outcome.received_at)
 
 

@@ -60,9 +60,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("RISKHUB_PRICE_BUDGET_S", "2", "Seconds between refreshes of trigger prices."),
     Setting("RISKHUB_POLL_BUDGET_S", "30", "Seconds between polls of a calm account."),
     Setting("RISKHUB_POLL_FAST_BUDGET_S", "5", "Seconds between polls of an account in danger."),
-    Setting(
-        "RISKHUB_POLL_DEADLINE_S", "20", "Seconds before an account's poll is cancelled."
-    ),
+    Setting("RISKHUB_POLL_DEADLINE_S", "20", "Seconds before an account's poll is cancelled."),
     Setting("RISKHUB_POLL_CONCURRENCY", "50", "Accounts read at the same time by one worker."),
     Setting("RISKHUB_HISTORY_DAYS", "90", "Days for which readings are kept."),
     Setting("RISKHUB_RAW_HOURS", "24", "Hours for which raw venue answers are kept."),

@@ -58,7 +58,7 @@ def publish(*, team_id: int, event: str, data: Any) -> None:
     global _client  # noqa: PLW0603
     if _client is None:
         _client = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2)
-    fields = {"event": event, "data": orjson.dumps(data)}
+    fields: dict[Any, Any] = {"event": event, "data": orjson.dumps(data)}
     try:
         _client.xadd(stream_key(team_id), fields, maxlen=STREAM_LENGTH, approximate=True)
     except redis.RedisError as error:
@@ -121,7 +121,9 @@ class Hub:
         """Wait for events of the teams known now; a new team cuts the wait short."""
         self.has_new_team.clear()
         await self._resolve_ends(client)
-        keys = {stream_key(team_id): last for team_id, last in self.positions.items()}
+        keys: dict[Any, Any] = {
+            stream_key(team_id): last for team_id, last in self.positions.items()
+        }
         read = asyncio.ensure_future(client.xread(keys, count=200, block=_BLOCK_MS))
         joined = asyncio.ensure_future(self.has_new_team.wait())
         await asyncio.wait({read, joined}, return_when=asyncio.FIRST_COMPLETED)
@@ -131,14 +133,15 @@ class Hub:
             with contextlib.suppress(asyncio.CancelledError):
                 await read
             return
-        for key, entries in await read or ():
+        answer: Any = await read
+        for key, entries in answer or ():
             self._hand_out(int(key.rsplit(b":", 1)[1]), entries)
 
     async def _resolve_ends(self, client: redis.asyncio.Redis) -> None:
         # "$" would be read anew by each XREAD and lose what came between two of them.
         for team_id, last in list(self.positions.items()):
             if last == "$":
-                newest = await client.xrevrange(stream_key(team_id), count=1)
+                newest: Any = await client.xrevrange(stream_key(team_id), count=1)
                 self.positions[team_id] = newest[0][0].decode() if newest else "0-0"
 
     def _hand_out(self, team_id: int, entries: list[tuple[bytes, dict[bytes, bytes]]]) -> None:
@@ -188,7 +191,7 @@ async def _missed(team_id: int, last_event_id: str) -> list[LiveEvent]:
     client = redis.asyncio.Redis.from_url(settings.REDIS_URL)
     async with contextlib.aclosing(client):
         try:
-            entries = await client.xrange(stream_key(team_id), min=last_event_id)
+            entries: Any = await client.xrange(stream_key(team_id), min=last_event_id)
         except redis.RedisError:
             entries = []
     if not entries or entries[0][0].decode() != last_event_id:

@@ -41,7 +41,7 @@ class LoginRequiredMiddleware(auth.LoginRequiredMiddleware):
             return None
         return super().process_view(request, view_func, view_args, view_kwargs)
 
-    def handle_no_permission(self, request: HttpRequest, view_func: Any) -> HttpResponseBase:
+    def handle_no_permission(self, request: HttpRequest, view_func: Any) -> Any:
         if "HX-Request" in request.headers:
             login = resolve_url(self.get_login_url(view_func))
             return HttpResponse(status=401, headers={"HX-Redirect": login})

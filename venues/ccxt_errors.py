@@ -7,8 +7,8 @@ fault at Bybit too, and Binance's pause (429) and ban (418) share one class.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -28,7 +28,7 @@ from venues.errors import (
     VenueError,
     VenueRefused,
 )
-from venues.wire import Answer
+from venues.wire import Answer, hide
 
 _Kind = type[VenueError]
 
@@ -171,19 +171,23 @@ class Overloaded(Unavailable):
 
 @dataclass(frozen=True, slots=True)
 class RefusedAnswer:
-    """An answer that is an error: who sent it, what it says and what ccxt makes of it."""
+    """An answer that is an error: who sent it, what it says and what ccxt makes of it.
+
+    secrets     values that a venue may echo and that no sentence may hold
+    """
 
     ccxt_id: str
     label: str
     answer: Answer
     decoded: Any
     ccxt_error: BaseException | None = None
+    secrets: Sequence[str] = field(default=(), repr=False)
 
     def error(self) -> VenueError:
         """Return the error to raise, with a sentence for the owner and without secrets."""
         code, message = said(self.decoded)
         kind = self._kind(code)
-        text = f"{_sentence(kind, self.label, message, self.answer)}{_quoted(code, message)}"
+        text = self._sentence(kind, message) + _quoted(code, hide(message, self.secrets))
         retry_after_s = self._retry_after_s(kind)
         if kind is Unavailable and self.answer.is_server_fault and not self._is_maintenance:
             kind = Overloaded
@@ -198,9 +202,13 @@ class RefusedAnswer:
         by_class = kind_of(self.ccxt_error)
         if self.answer.status == HTTPStatus.TOO_MANY_REQUESTS or by_class is RateLimited:
             return RateLimited
+        if _is_region(self.answer):
+            return PermissionRefused
         if by_class in {None, BadCredentials} and _ADDRESS.search(self.answer.text):
             return PermissionRefused
-        return by_class or self._by_status()
+        # To ccxt most of 4xx is "not available", whatever the venue says.
+        is_refusal = self.answer.is_refusal and by_class is Unavailable
+        return self._by_status() if by_class is None or is_refusal else by_class
 
     def _by_status(self) -> _Kind:
         if self.answer.is_server_fault or self.answer.is_redirect:
@@ -210,6 +218,18 @@ class RefusedAnswer:
             # A web page is the word of a firewall before the venue, not of the venue.
             return Unavailable
         return _STATUSES.get(self.answer.status, VenueRefused)
+
+    def _sentence(self, kind: _Kind, message: str) -> str:
+        label = self.label
+        if self.answer.is_redirect:
+            return f"{label} answers with another address, never followed; check the base URL."
+        if kind is PermissionRefused and _is_region(self.answer):
+            return f"{label} does not serve the place from which this machine connects."
+        if kind is PermissionRefused and _ADDRESS.search(message):
+            return f"{label} does not let this machine's address use the key; add it to the key."
+        if self.answer.status == HTTPStatus.NOT_FOUND and self.decoded is None:
+            return f"{label} does not know what was asked for; check the base URL."
+        return _SENTENCES[kind].format(label=label)
 
     @property
     def _is_maintenance(self) -> bool:
@@ -260,12 +280,13 @@ def said(decoded: Any) -> tuple[str, str]:
     """Return the code and message of a venue's error object; "" where there is none."""
     if not isinstance(decoded, dict):
         return "", ""
-    nested = decoded.get("error")
-    if isinstance(nested, dict):
+    nested = decoded.get("error") or decoded.get("errors")
+    nested = nested[0] if isinstance(nested, list) else nested
+    if isinstance(nested, dict) and not _first(decoded, _CODE_NAMES):
         return said(nested)
     code = _first(decoded, _CODE_NAMES)
-    message = _first(decoded, _MESSAGE_NAMES)
-    return code or (nested if isinstance(nested, str) else ""), message
+    message = _first(decoded, (*_MESSAGE_NAMES, "error"))
+    return code or _first(decoded, ("error",)), message
 
 
 def retry_after_s(answer: Answer, *, now: datetime) -> float | None:
@@ -302,18 +323,6 @@ def _ancestors(error: BaseException | None) -> frozenset[str]:
 def _first(fields: Mapping[str, Any], names: tuple[str, ...]) -> str:
     values = (fields.get(name) for name in names)
     return next((str(value) for value in values if isinstance(value, str | int) and value), "")
-
-
-def _sentence(kind: _Kind, label: str, message: str, answer: Answer) -> str:
-    if answer.is_redirect:
-        return f"{label} answers with another address, which is never followed; check the base URL."
-    if kind is PermissionRefused and _is_region(answer):
-        return f"{label} does not serve the place from which this machine connects."
-    if kind is PermissionRefused and _ADDRESS.search(message):
-        return f"{label} does not let this machine's address use the key; add it to the key."
-    if answer.status == HTTPStatus.NOT_FOUND:
-        return f"{label} does not know this address; check the base URL."
-    return _SENTENCES[kind].format(label=label)
 
 
 def _is_region(answer: Answer) -> bool:

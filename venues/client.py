@@ -424,7 +424,7 @@ def _foreign(error: Exception, *, label: str, was_sent: bool) -> VenueError:
     if ccxt_errors.is_ccxt(error):
         return ccxt_errors.local_error(error, label=label)
     log.warning("ccxt_failed", error=logs.describe(error), exc_info=error)
-    if isinstance(error, ValueError) and not was_sent:
+    if isinstance(error, ValueError | LookupError | AssertionError) and not was_sent:
         return BadAccount(f"{label}: no request can be signed with this key or secret.")
     return UnreadableAnswer(
         f"{label} sent something that this version cannot read ({type(error).__name__})."

@@ -189,9 +189,10 @@ class Strict:
         error = self._ccxt_error(sent, answer, decoded)
         if answer.is_success and (error is None or not is_ccxt(error)):
             return worded(_UNREAD, label=self.wiring.label) if error else None
-        hidden = self._hidden(sent, decoded)
-        refusal = RefusedAnswer(self.wiring.ccxt_id, self.wiring.label, answer, hidden, error)
-        return refusal.error()
+        secrets = (*self.wiring.secrets, *sent.signatures)
+        return RefusedAnswer(
+            self.wiring.ccxt_id, self.wiring.label, answer, decoded, error, secrets
+        ).error()
 
     def _ccxt_error(self, sent: Sent, answer: Answer, decoded: Any) -> Exception | None:
         """Return what ccxt raises for this answer; its text holds the signed URL, so drop it."""
@@ -204,14 +205,3 @@ class Strict:
         except Exception as error:  # noqa: BLE001 - whatever it is, the answer is an error
             return error
         return None
-
-    def _hidden(self, sent: Sent, decoded: Any) -> Any:
-        """Return an error object without our secrets, should the venue echo any."""
-        secrets = [*self.wiring.secrets, *sent.signatures]
-
-        def clean(value: Any) -> Any:
-            if isinstance(value, dict):
-                return {key: clean(item) for key, item in value.items()}
-            return wire.hide(value, secrets) if isinstance(value, str) else value
-
-        return clean(decoded)

@@ -17,8 +17,9 @@ _UNSHOWN_NAME = re.compile(
 )
 _SIGNATURE_NAME = re.compile(r"sign?$|signature$|authorization$|passphrase$", re.IGNORECASE)
 _SHORTEST_SIGNATURE = 16
+_SHORTEST_SECRET = 6
 _LONGEST_BODY_SHOWN = 500
-_SUCCESS, _REDIRECT, _SERVER_FAULT = 2, 3, 5
+_SUCCESS, _REDIRECT, _REFUSAL, _SERVER_FAULT = 2, 3, 4, 5
 # A lone surrogate or a NUL written as an escape: no database text can hold either.
 _ESCAPE_WORTH_A_LOOK = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 
@@ -78,6 +79,11 @@ class Answer:
         return self.status // 100 == _REDIRECT
 
     @property
+    def is_refusal(self) -> bool:
+        """Tell whether the venue calls it a fault of the request."""
+        return self.status // 100 == _REFUSAL
+
+    @property
     def is_server_fault(self) -> bool:
         """Tell whether the venue calls it a fault of its own."""
         return self.status // 100 == _SERVER_FAULT
@@ -124,9 +130,10 @@ def _refuse_unstorable(decoded: Any) -> None:
 
 
 def hide(text: str, secrets: Iterable[str]) -> str:
-    """Return `text` without any of `secrets`."""
+    """Return `text` without any of `secrets`; what is too short to be one stays."""
     for secret in sorted(secrets, key=len, reverse=True):
-        text = text.replace(secret, REDACTED)
+        if len(secret) >= _SHORTEST_SECRET:
+            text = text.replace(secret, REDACTED)
     return text
 
 

@@ -6,9 +6,15 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Any, TypeVar
 
+from django.conf import settings
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.generators import SchemaGenerator
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
+from drf_spectacular.utils import (
+    OpenApiParameter,
+    extend_schema,
+    extend_schema_field,
+    extend_schema_view,
+)
 from rest_framework import serializers
 from rest_framework.views import APIView
 
@@ -212,8 +218,8 @@ def describe_registry(
 
 
 def _described(view: type[View], operation: str, **described: Any) -> type[View]:
-    decorate = extend_schema(operation_id=operation, description=view.__doc__, **described)
-    decorated: type[View] = decorate(view)
+    get = extend_schema(operation_id=operation, description=view.__doc__, **described)
+    decorated: type[View] = extend_schema_view(get=get)(view)
     return decorated
 
 
@@ -259,6 +265,17 @@ class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-ca
             "scheme": "bearer",
             "description": "A token of `manage.py create_token` or of the settings page.",
         }
+
+
+class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """Describes the cookie of a person who is logged in."""
+
+    target_class = "positions.api.auth.MemberAuthentication"
+    name = "session"
+
+    def get_security_definition(self, *_: object) -> Schema:
+        """Return the OpenAPI security scheme."""
+        return {"type": "apiKey", "in": "cookie", "name": settings.SESSION_COOKIE_NAME}
 
 
 @cache

@@ -103,7 +103,7 @@ class Assessment:
 def assess(*, exposures: Sequence[Exposure]) -> list[Assessment]:
     """Return what can be derived of each exposure, in order, with one call of the solver."""
     solvable = [index for index, exposure in enumerate(exposures) if exposure.is_solvable]
-    solution = solve(build_batch(terms=[_terms(exposures[index]) for index in solvable]))
+    solution = solve(build_batch(terms=[build_terms(exposures[index]) for index in solvable]))
     place = {index: row for row, index in enumerate(solvable)}
     return [
         _assess_one(exposure, solution, place.get(index))
@@ -111,7 +111,8 @@ def assess(*, exposures: Sequence[Exposure]) -> list[Assessment]:
     ]
 
 
-def _terms(exposure: Exposure) -> Terms:
+def build_terms(exposure: Exposure) -> Terms:
+    """Return the engine's terms of a solvable exposure; what is unknown becomes NaN."""
     nan = float("nan")
     return Terms(
         rule=exposure.rule or "",

@@ -1,12 +1,18 @@
-"""Copies of the SQLite file, made before its tables change."""
+"""Copies of the SQLite file, made before its tables change.
+
+By hand, also while RiskHub runs: python -m riskhub.runhub.backup DATABASE FOLDER
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import sqlite3
+import sys
 from datetime import datetime
 from pathlib import Path
+
+from riskhub import clock
 
 KEPT = 3
 
@@ -37,3 +43,22 @@ def copy_database(*, path: Path, folder: Path, now: datetime) -> Path:
 def _drop_old(folder: Path) -> None:
     for old in sorted(folder.glob("db-*.sqlite3"))[:-KEPT]:
         old.unlink()
+
+
+def main() -> int:
+    """Copy the database named first into the folder named second; one sentence if it fails."""
+    try:
+        path, folder = map(Path, sys.argv[1:])
+        copy = copy_database(path=path, folder=folder, now=clock.now())
+    except ValueError:
+        sys.stderr.write("Usage: python -m riskhub.runhub.backup DATABASE FOLDER\n")
+    except (sqlite3.Error, OSError) as error:
+        sys.stderr.write(f"{path} could not be copied: {error}.\n")
+    else:
+        sys.stdout.write(f"{copy}\n")
+        return 0
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

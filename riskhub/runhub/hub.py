@@ -143,12 +143,12 @@ class Hub:
         )
 
     def _prepare(self) -> None:
-        command = [sys.executable, "-m", "riskhub.runhub.prepare"]
+        command = [sys.executable, "manage.py", "prepare", "--json"]
         for line in self._supervisor.run_step(command, name="prepare", env=self._env):
             self._hear(line)
 
     def _hear(self, line: str) -> None:
-        """Take one line of the preparation's report (riskhub/runhub/prepare.py)."""
+        """Take one line of the preparation's report (manage.py prepare --json)."""
         try:
             report = json.loads(line)
         except ValueError:

@@ -16,7 +16,7 @@ _PR_SET_PDEATHSIG = 1
 def main() -> None:
     parent, number, *command = sys.argv[1:]
     if sys.platform == "linux":
-        import ctypes  # noqa: PLC0415 - not needed, and slow, elsewhere
+        import ctypes
 
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(number), 0, 0, 0)
     # The parent may have died before the line above.

@@ -1,28 +1,33 @@
 """Bring database, static files, first login and demo book to where the system can start.
 
-`manage.py prepare` calls it for people; the supervisor runs `python -m riskhub.runhub.prepare`,
-which reports in JSON lines and ends, so that Django's memory goes with it.
+`manage.py prepare` calls it, for people and for the supervisor: that process ends, and Django's
+memory goes with it.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import secrets
 import sqlite3
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import redis
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.contrib.staticfiles.finders import get_finders
+from django.core.management import call_command
+from django.db import DatabaseError, NotSupportedError, connection, transaction
+from django.db.migrations.executor import MigrationExecutor
 
 from riskhub import logs
 from riskhub.runhub.backup import copy_database
-
-if TYPE_CHECKING:
-    from django.db.migrations.executor import MigrationExecutor
+from riskhub.teams.models import Membership, Role
+from riskhub.teams.services import default_team
+from venues.reference.demo import ensure_demo
 
 FIRST_USER = "admin"
 # No letter or digit that is read as another one.
@@ -45,12 +50,11 @@ class Login:
 
 def prepare(*, now: datetime, say: Say) -> Login:
     """Do every step, each of which does nothing when it was done before; raises PrepareError."""
-    from django.conf import settings  # noqa: PLC0415 - Django is set up by then
 
     _check_broker()
-    executor = _open_database()
-    _refuse_newer(executor)
-    _migrate(executor, now=now, say=say)
+    executor = open_database()
+    refuse_newer(executor=executor)
+    migrate(executor=executor, now=now, say=say)
     _collect_static(say)
     login = first_login(now=now)
     if settings.IS_DEMO:
@@ -60,11 +64,6 @@ def prepare(*, now: datetime, say: Say) -> Login:
 
 def first_login(*, now: datetime) -> Login:
     """Return the first person who can sign in, made with a random password if there is none."""
-    from django.contrib.auth import get_user_model  # noqa: PLC0415
-    from django.db import transaction  # noqa: PLC0415
-
-    from riskhub.teams.models import Membership, Role  # noqa: PLC0415
-    from riskhub.teams.services import default_team  # noqa: PLC0415
 
     people = get_user_model()
     with transaction.atomic():
@@ -79,8 +78,6 @@ def first_login(*, now: datetime) -> Login:
 
 
 def _check_broker() -> None:
-    import redis  # noqa: PLC0415
-    from django.conf import settings  # noqa: PLC0415
 
     try:
         with redis.Redis.from_url(settings.REDIS_URL, socket_timeout=5) as client:
@@ -91,9 +88,7 @@ def _check_broker() -> None:
         ) from None
 
 
-def _open_database() -> MigrationExecutor:
-    from django.db import DatabaseError, NotSupportedError, connection  # noqa: PLC0415
-    from django.db.migrations.executor import MigrationExecutor  # noqa: PLC0415
+def open_database() -> MigrationExecutor:
 
     try:
         return MigrationExecutor(connection)
@@ -103,7 +98,7 @@ def _open_database() -> MigrationExecutor:
         ) from None
 
 
-def _refuse_newer(executor: MigrationExecutor) -> None:
+def refuse_newer(*, executor: MigrationExecutor) -> None:
     """Refuse a database that newer code has changed: this code would misread it."""
     loader = executor.loader
     replaced = {key for squashed in loader.replacements.values() for key in squashed.replaces}
@@ -116,8 +111,7 @@ def _refuse_newer(executor: MigrationExecutor) -> None:
         )
 
 
-def _migrate(executor: MigrationExecutor, *, now: datetime, say: Say) -> None:
-    from django.core.management import call_command  # noqa: PLC0415
+def migrate(*, executor: MigrationExecutor, now: datetime, say: Say) -> None:
 
     if not executor.migration_plan(executor.loader.graph.leaf_nodes()):
         return
@@ -136,8 +130,6 @@ def _migrate(executor: MigrationExecutor, *, now: datetime, say: Say) -> None:
 
 
 def _copy_first(*, now: datetime) -> Path | None:
-    from django.conf import settings  # noqa: PLC0415
-    from django.db import connection  # noqa: PLC0415
 
     if connection.vendor != "sqlite":
         return None
@@ -153,8 +145,6 @@ def _copy_first(*, now: datetime) -> Path | None:
 
 def _collect_static(say: Say) -> None:
     """Collect the static files if any of them differs from those collected last."""
-    from django.conf import settings  # noqa: PLC0415
-    from django.core.management import call_command  # noqa: PLC0415
 
     stamp = Path(settings.STATIC_ROOT) / ".collected"
     present = _static_digest()
@@ -167,7 +157,6 @@ def _collect_static(say: Say) -> None:
 
 def _static_digest() -> str:
     """Return a digest of name, size and time of every static file."""
-    from django.contrib.staticfiles.finders import get_finders  # noqa: PLC0415
 
     digest = hashlib.sha256()
     for finder in get_finders():
@@ -178,7 +167,6 @@ def _static_digest() -> str:
 
 
 def _ensure_demo(*, now: datetime, say: Say) -> None:
-    from venues.reference.demo import ensure_demo  # noqa: PLC0415
 
     try:
         ensure_demo(now=now)
@@ -191,32 +179,3 @@ def first_line(error: BaseException) -> str:
     """Return the first line of an error, without its final stop and without secrets."""
     text = str(error).strip() or type(error).__name__
     return logs.scrub(text.splitlines()[0]).rstrip(".")
-
-
-def main() -> int:
-    """Prepare and report: one JSON object a line, the last one the login or the error.
-
-    A reported error is a result: the exit code is 0, and another one means a crash.
-    """
-    import django  # noqa: PLC0415
-
-    from riskhub import clock  # noqa: PLC0415
-
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "riskhub.settings")
-    django.setup()
-    try:
-        login = prepare(now=clock.now(), say=lambda text: _report("say", text))
-    except PrepareError as error:
-        _report("error", str(error))
-    else:
-        _report("login", [login.username, login.password])
-    return 0
-
-
-def _report(kind: str, value: object) -> None:
-    sys.stdout.write(json.dumps({kind: value}) + "\n")
-    sys.stdout.flush()
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.contrib.auth.models import AnonymousUser, User
 
 from riskhub.teams.models import AuditEntry, Team
 
@@ -16,14 +16,14 @@ def record(
     action: str,
     subject: str,
     now: datetime,
-    user: AbstractBaseUser | AnonymousUser | None = None,
+    user: User | AnonymousUser | None = None,
     detail: dict[str, Any] | None = None,
 ) -> AuditEntry:
     """Record who did what to which thing; call it in the transaction of the change itself.
 
     Without a user the actor is "command": somebody with a shell on the server.
     """
-    known = user if isinstance(user, AbstractBaseUser) else None
+    known = user if isinstance(user, User) else None
     return AuditEntry.objects.create(
         team=team,
         user=known,

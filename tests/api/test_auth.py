@@ -12,7 +12,7 @@ from riskhub import logs
 from riskhub.teams import tokens
 from riskhub.teams.models import ApiToken, Membership, Role
 from tests.api.conftest import Api
-from tests.factories import NOW, make_position, make_team, make_user
+from tests.factories import NOW, make_position, make_user
 
 pytestmark = pytest.mark.django_db
 

@@ -13,16 +13,17 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 
 
-class FakeHub:
-    """A running fake_hub.py."""
+class Hub:
+    """A running supervisor, heard line by line."""
 
-    def __init__(self, folder: Path, *children: str) -> None:
-        self.folder = folder
+    def __init__(self, command: list[str], *, env: dict[str, str] | None = None) -> None:
+        self.env = env
         self.heard: list[str] = []
         self._lines: queue.Queue[str] = queue.Queue()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.setup.fake_hub", str(folder), *children],
+            command,
             cwd=ROOT,
+            env=env,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -32,18 +33,13 @@ class FakeHub:
     def hear(self, part: str) -> str:
         """Return the first line from now on that contains `part`."""
         while True:
-            line = self._lines.get(timeout=15)
+            try:
+                line = self._lines.get(timeout=60)
+            except queue.Empty:
+                raise AssertionError(f"{part!r} was never said: {self.heard}") from None
             self.heard.append(line)
             if part in line:
                 return line
-
-    def order(self) -> list[str]:
-        """Return what the children wrote: "name up PID" and "name down"."""
-        return (self.folder / "order").read_text().splitlines()
-
-    def pid_of(self, name: str) -> int:
-        """Return the child's newest process id."""
-        return int([line for line in self.order() if line.startswith(f"{name} up")][-1].split()[2])
 
     def end(self, number: signal.Signals) -> int:
         """Signal the hub and return its exit code."""
@@ -58,6 +54,22 @@ class FakeHub:
         assert self.process.stdout
         for line in self.process.stdout:
             self._lines.put(line.rstrip("\n"))
+
+
+class FakeHub(Hub):
+    """A running fake_hub.py."""
+
+    def __init__(self, folder: Path, *children: str) -> None:
+        self.folder = folder
+        super().__init__([sys.executable, "-m", "tests.setup.fake_hub", str(folder), *children])
+
+    def order(self) -> list[str]:
+        """Return what the children wrote: "name up PID" and "name down"."""
+        return (self.folder / "order").read_text().splitlines()
+
+    def pid_of(self, name: str) -> int:
+        """Return the child's newest process id."""
+        return int([line for line in self.order() if line.startswith(f"{name} up")][-1].split()[2])
 
 
 def is_alive(pid: int) -> bool:

@@ -84,7 +84,7 @@ def _calls(path: Path) -> tuple[Call, ...]:
     document = json.loads(path.read_text())
     if isinstance(document, dict):
         extra = document.get("extra_calls", [])
-        document = document["calls"] if "calls" in document else [document, *extra]
+        document = document.get("calls", [document, *extra])
     return tuple(_call(entry) for entry in document if "endpoint" in entry)
 
 
@@ -107,7 +107,7 @@ def _body_text(entry: dict[str, Any]) -> str:
     recorded = entry.get("httpResponse")
     if isinstance(recorded, str):
         return recorded
-    return json.dumps(entry["answer"] if "answer" in entry else recorded)
+    return json.dumps(entry.get("answer", recorded))
 
 
 def _catching_all(call: Call) -> Call:

@@ -60,8 +60,8 @@ MODES = {
     "REGULAR_MARGIN": MarginMode.CROSS,
     "PORTFOLIO_MARGIN": MarginMode.PORTFOLIO,
 }
-# unifiedMarginStatus: 1 is a classic account; in 3 and 4 inverse contracts stay classic.
 BITCOIN = {ContractKind.LINEAR: "BTC/USDT:USDT", ContractKind.INVERSE: "BTC/USD:BTC"}
+# unifiedMarginStatus: 1 is a classic account; in 3 and 4 inverse contracts stay classic.
 CLASSIC = "1"
 LINEAR_ONLY = ("3", "4")
 

@@ -1,0 +1,194 @@
+"""What the first page says: who dies first, what it adds up to, and each compartment."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.urls import reverse
+
+from positions.columns import exposure_of
+from positions.engine.batch import build_batch
+from positions.engine.solver import margin_to_add
+from positions.engine.types import PositionState, Severity
+from positions.markets import tier_tables
+from positions.models import Position
+from positions.risk.assess import build_terms
+from positions.selectors import (
+    AccountCoverage,
+    PositionFilters,
+    coverage_of,
+    live_positions,
+)
+from positions.valuation import Valuation, value_at
+from riskhub.teams.models import Team
+from venues import registry
+
+# The distance that the advice of the headline aims at.
+TARGET_DISTANCE = 0.10
+# Beyond so many, calm compartments of one venue are drawn as one.
+_MOST_COMPARTMENTS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """A sum in US dollars, and how many positions it leaves out for want of a figure."""
+
+    value: float | None
+    counted: int
+    left_out: int
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Sums over one book; simulated positions are never added to real ones."""
+
+    is_simulated: bool
+    positions: int
+    collateral: Total
+    notional: Total
+    unrealized_pnl: Total
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """The position that dies first, and what would help.
+
+    add_margin_usd  US dollars that move it to TARGET_DISTANCE; None when it cannot be said
+    """
+
+    position: Position
+    add_margin_usd: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """Everything the overview shows; plain values, no query runs while it is rendered."""
+
+    rows: Sequence[Position]
+    total_rows: int
+    gone: Sequence[Position]
+    headline: Headline | None
+    totals: Sequence[Totals]
+    coverage: Sequence[AccountCoverage]
+    unranked: int
+    compartments: dict[str, Any]
+    filters: PositionFilters
+
+
+def build_overview(
+    *, team: Team, filters: PositionFilters, now: datetime, limit: int = 500
+) -> Overview:
+    """Return a team's overview, narrowed by `filters`; the headline is never narrowed."""
+    book = list(live_positions(team=team, now=now))
+    held = [row for row in book if row.state != PositionState.GONE]
+    chosen = filters.apply(live_positions(team=team, now=now)) if filters.is_active else None
+    keys = None if chosen is None else set(chosen.values_list("pk", flat=True))
+    rows = [row for row in held if keys is None or row.pk in keys]
+    return Overview(
+        rows=rows[:limit],
+        total_rows=len(rows),
+        gone=[row for row in book if row.state == PositionState.GONE],
+        headline=_headline(held, now),
+        totals=_totals(rows),
+        coverage=coverage_of(team=team, now=now),
+        unranked=sum(row.liquidation_distance is None for row in rows),
+        compartments=compartments(rows),
+        filters=filters,
+    )
+
+
+def _headline(held: Sequence[Position], now: datetime) -> Headline | None:
+    """A real position comes first; a simulated one only where there is no real one."""
+    ranked = [row for row in held if row.liquidation_distance is not None]
+    real = [row for row in ranked if not row.account.is_simulated]
+    first = next(iter(real or ranked), None)
+    return None if first is None else Headline(first, _margin_to_target(first, value_at(now=now)))
+
+
+def _margin_to_target(position: Position, valuation: Valuation) -> float | None:
+    """The margin, in US dollars, by our formula; None where the formula may not run."""
+    exposure = exposure_of(
+        position=position,
+        tiers=tier_tables(market_ids=[position.market_id]),
+        valuation=valuation,
+    )
+    if not exposure.is_solvable or not exposure.tiers or exposure.usd_per_settle is None:
+        return None
+    batch = build_batch(terms=[build_terms(exposure)])
+    amount = float(margin_to_add(batch=batch, target_distance=TARGET_DISTANCE)[0])
+    return amount * exposure.usd_per_settle if math.isfinite(amount) and amount > 0 else None
+
+
+def _totals(rows: Sequence[Position]) -> list[Totals]:
+    books = [
+        (is_simulated, [row for row in rows if row.account.is_simulated is is_simulated])
+        for is_simulated in (False, True)
+    ]
+    return [
+        Totals(
+            is_simulated=is_simulated,
+            positions=len(book),
+            collateral=_total([row.collateral_usd for row in book]),
+            notional=_total([row.notional_usd for row in book]),
+            unrealized_pnl=_total([row.unrealized_pnl_usd for row in book]),
+        )
+        for is_simulated, book in books
+        if book
+    ]
+
+
+def _total(values: Sequence[float | None]) -> Total:
+    known = [value for value in values if value is not None]
+    return Total(math.fsum(known) if known else None, len(known), len(values) - len(known))
+
+
+def compartments(rows: Sequence[Position]) -> dict[str, Any]:
+    """Return the data of the compartments figure (shape: static/js/charts.js).
+
+    The most endangered positions keep their own compartment; calm ones beyond a limit merge per
+    venue.
+    """
+    own = {row.pk for row in rows[:_MOST_COMPARTMENTS]}
+    own |= {row.pk for row in rows if row.severity in {Severity.CRITICAL, Severity.WARNING}}
+    venues: dict[str, list[Position]] = {}
+    for row in rows:
+        venues.setdefault(row.account.venue, []).append(row)
+    return {
+        "venues": [
+            {
+                "label": registry.get(slug).label,
+                "compartments": [_compartment(row) for row in held if row.pk in own],
+                "merged": _merged([row for row in held if row.pk not in own]),
+            }
+            for slug, held in venues.items()
+        ]
+    }
+
+
+def _compartment(row: Position) -> dict[str, Any]:
+    return {
+        "id": str(row.pk),
+        "label": row.market.asset or row.market.symbol,
+        "side": row.side,
+        "collateral_usd": row.collateral_usd,
+        "margin_ratio": row.margin_ratio,
+        "severity": row.severity,
+        "distance": row.liquidation_distance,
+        "url": reverse("position", args=[row.pk]),
+        "is_simulated": row.account.is_simulated,
+    }
+
+
+def _merged(rows: Sequence[Position]) -> dict[str, Any] | None:
+    if not rows:
+        return None
+    ratios = [row.margin_ratio for row in rows if row.margin_ratio is not None]
+    return {
+        "count": len(rows),
+        "collateral_usd": _total([row.collateral_usd for row in rows]).value,
+        "max_margin_ratio": max(ratios, default=None),
+    }
