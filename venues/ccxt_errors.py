@@ -331,6 +331,6 @@ def _is_region(answer: Answer) -> bool:
 
 
 def _quoted(code: str, message: str) -> str:
-    words = " ".join(part for part in (code, message) if part)
+    words = " ".join(dict.fromkeys(part for part in (code, message) if part))
     printable = "".join(sign if sign.isprintable() else " " for sign in words)
     return f" It says: {printable[:_LONGEST_MESSAGE]}" if printable.strip() else ""

@@ -91,6 +91,12 @@ def _make(adapter: VenueAdapter, environment: str, config: Mapping[str, Any]) ->
     return exchange
 
 
+def _drop_missing_helpers(master: Any) -> None:
+    """Unname what the currency call would have left behind: ccxt fails to share what is absent."""
+    named = master.options.get("marketHelperProps", [])
+    master.options["marketHelperProps"] = [name for name in named if name in master.options]
+
+
 class Endpoint:
     """One venue at one base URL: its markets, its clock, and whether it wants to be left alone."""
 
@@ -185,6 +191,7 @@ class Endpoint:
             self._error = error
             log.warning("markets_not_loaded", venue=self.adapter.slug, error=logs.describe(error))
         else:
+            _drop_missing_helpers(master)
             self._error, self._master = None, master
             self._index = MarketIndex(master.markets.values(), precision_mode=master.precisionMode)
         finally:

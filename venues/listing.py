@@ -20,7 +20,9 @@ class MarketIndex:
         self._by_symbol: dict[str, MarketSpec] = {}
         self._by_id: dict[str, list[MarketSpec]] = {}
         for market in markets:
-            self._add(_spec(market, precision_mode=precision_mode))
+            spec = _spec(market, precision_mode=precision_mode)
+            # Hyperliquid's rows name a coin ("flx:CRCL"), while its ids are numbers.
+            self._add(spec, names={spec.venue_symbol, str(market.get("baseName") or "")} - {""})
 
     def __len__(self) -> int:
         return len(self._by_symbol)
@@ -36,10 +38,11 @@ class MarketIndex:
         fitting = [spec for spec in candidates if kind in {None, spec.kind}]
         return fitting[0] if len(fitting) == 1 else MarketSpec(symbol=name, venue_symbol=name)
 
-    def _add(self, spec: MarketSpec) -> None:
+    def _add(self, spec: MarketSpec, *, names: Iterable[str]) -> None:
         if spec.is_known:
             self._by_symbol[spec.symbol] = spec
-            self._by_id.setdefault(spec.venue_symbol, []).append(spec)
+            for name in names:
+                self._by_id.setdefault(name, []).append(spec)
 
 
 def _spec(market: Mapping[str, Any], *, precision_mode: int) -> MarketSpec:

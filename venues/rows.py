@@ -17,6 +17,7 @@ from venues.base import (
     PositionReading,
     Refusal,
     ScopeReading,
+    VenueAdapter,
     VenueClient,
 )
 from venues.errors import BadAccount, UnreadableAnswer, VenueError, VenueRefused
@@ -132,6 +133,13 @@ def choose_scopes(*, request: AccountRequest, available: Sequence[str]) -> Seque
         if name not in available:
             raise BadAccount(f"There is no scope {name!r} here; one of: {', '.join(available)}.")
     return chosen
+
+
+def check_scope(*, adapter: VenueAdapter, request: AccountRequest, scope: str) -> None:
+    """Raise BadAccount where the account's options name a scope that there is not."""
+    chosen = adapter.scopes(request)
+    if scope not in chosen:
+        raise BadAccount(f"There is no scope {scope!r} here; one of: {', '.join(chosen)}.")
 
 
 def require(row: Row, name: str) -> Figure:

@@ -50,8 +50,7 @@ class Login:
 
 def prepare(*, now: datetime, say: Say) -> Login:
     """Do every step, each of which does nothing when it was done before; raises PrepareError."""
-
-    _check_broker()
+    check_broker()
     executor = open_database()
     refuse_newer(executor=executor)
     migrate(executor=executor, now=now, say=say)
@@ -64,7 +63,6 @@ def prepare(*, now: datetime, say: Say) -> Login:
 
 def first_login(*, now: datetime) -> Login:
     """Return the first person who can sign in, made with a random password if there is none."""
-
     people = get_user_model()
     with transaction.atomic():
         person = people.objects.filter(is_active=True).order_by("pk").first()
@@ -77,7 +75,8 @@ def first_login(*, now: datetime) -> Login:
     return Login(FIRST_USER, password)
 
 
-def _check_broker() -> None:
+def check_broker() -> None:
+    """Ask Redis whether it answers; raises PrepareError."""
 
     try:
         with redis.Redis.from_url(settings.REDIS_URL, socket_timeout=5) as client:
@@ -89,6 +88,7 @@ def _check_broker() -> None:
 
 
 def open_database() -> MigrationExecutor:
+    """Return what knows the migrations applied and to come; raises PrepareError."""
 
     try:
         return MigrationExecutor(connection)
@@ -112,6 +112,7 @@ def refuse_newer(*, executor: MigrationExecutor) -> None:
 
 
 def migrate(*, executor: MigrationExecutor, now: datetime, say: Say) -> None:
+    """Apply what is missing; a SQLite database with tables is copied first. Raises PrepareError."""
 
     if not executor.migration_plan(executor.loader.graph.leaf_nodes()):
         return
@@ -145,7 +146,6 @@ def _copy_first(*, now: datetime) -> Path | None:
 
 def _collect_static(say: Say) -> None:
     """Collect the static files if any of them differs from those collected last."""
-
     stamp = Path(settings.STATIC_ROOT) / ".collected"
     present = _static_digest()
     if stamp.is_file() and stamp.read_text() == present:
@@ -157,7 +157,6 @@ def _collect_static(say: Say) -> None:
 
 def _static_digest() -> str:
     """Return a digest of name, size and time of every static file."""
-
     digest = hashlib.sha256()
     for finder in get_finders():
         for name, storage in finder.list(ignore_patterns=[]):

@@ -11,7 +11,8 @@
 //   ping        {now: ISO} or nothing            proof of life, and the server's clock
 //
 // [data-live-refetch] is an element with an id; its value is the address to ask (the page's own
-// when empty), which answers htmx with the element anew.
+// when empty), whose answer holds the element anew. With data-live-on="first" it is also refetched,
+// at most every ten seconds, when another row comes first in a table kept in order.
 (function (RiskHub) {
   "use strict";
 
@@ -31,6 +32,7 @@
   let retries = 0;
   let retryTimer = 0;
   let refetchTimer = 0;
+  let firstTimer = 0;
   let hiddenTimer = 0;
 
   function show(name, text, title) {
@@ -66,13 +68,20 @@
     };
   }
 
+  function renew(element) {
+    const address = element.dataset.liveRefetch || location.pathname + location.search;
+    htmx.ajax("GET", address, { source: element, target: element, swap: "outerHTML", select: `#${CSS.escape(element.id)}` });
+  }
+
   function refetchNow() {
     refetchTimer = 0;
-    for (const element of document.querySelectorAll("[data-live-refetch]")) {
-      const address = element.dataset.liveRefetch || location.pathname + location.search;
-      htmx.ajax("GET", address, { source: element, target: element, swap: element.dataset.liveSwap || "outerHTML" });
-    }
-    document.dispatchEvent(new CustomEvent("riskhub:membership"));
+    document.querySelectorAll("[data-live-refetch][id]").forEach(renew);
+  }
+
+  function refetchFirst() {
+    if (firstTimer || refetchTimer) return;
+    firstTimer = setTimeout(() => { firstTimer = 0; }, 10000);
+    document.querySelectorAll('[data-live-refetch][data-live-on="first"][id]').forEach(renew);
   }
 
   // Jitter: a thousand browsers hear of a change in the same instant.
@@ -208,6 +217,7 @@
   addEventListener("pagehide", stop);
   addEventListener("pageshow", (event) => event.persisted && start());
 
+  document.addEventListener("riskhub:first", refetchFirst);
   start();
   setInterval(tick, 1000);
 })(window.RiskHub);

@@ -4,14 +4,17 @@
 //   [data-field="FIELD"]       a figure: text, title, source
 //   [data-gauge="FIELD"]       a level that follows the figure's value
 //   .mark, .severity-word      follow the severity, as does data-severity of the element itself
+//   [data-gain="FIELD"]        wears the class of a gain or a loss
 //   [data-age-at]              the age of the reading
 //   data-label                 how a spoken announcement names the position
-// A <tbody data-live-sort="asc|desc"> keeps its rows ordered by their data-sort.
+// A <tbody data-live-sort="asc|desc"> keeps its rows ordered by their data-sort; when another one
+// comes first, "riskhub:first" is dispatched.
 (function (RiskHub) {
   "use strict";
 
   const DASH = RiskHub.format.DASH;
   const WORDS = { critical: "critical", warning: "warning", unknown: "risk unknown", calm: "calm" };
+  const PREFIXES = { derived: "Computed by RiskHub", unknown: "Unknown" };
   const RANK = ["calm", "unknown", "warning", "critical"];
   const MARKS = ".mark, .by-severity[data-severity], .gauge[data-severity], em[data-severity]";
   const unsorted = new Set();
@@ -27,7 +30,7 @@
     if (isUnknown) {
       element.tabIndex = 0;
       element.setAttribute("role", "img");
-      element.setAttribute("aria-label", why || "unknown");
+      element.setAttribute("aria-label", why.replace("Unknown", "unknown"));
     } else {
       element.removeAttribute("role");
       element.removeAttribute("aria-label");
@@ -47,19 +50,28 @@
 
   // Without a source of its own a cell keeps the one that stands, unless the dash came or went.
   function sourceOf(figure, cell) {
-    if (cell.source) return cell.source;
     if (cell.text === DASH) return "unknown";
+    if (cell.source) return cell.source;
     return figure.dataset.source === "unknown" ? "reported" : figure.dataset.source;
+  }
+
+  // The same words as the server's: `title` of a cell is the reason, or all that is to be said.
+  function explain(source, title) {
+    const reason = (title || "").replaceAll("_", " ");
+    const start = PREFIXES[source];
+    if (!start || reason.startsWith(start)) return reason;
+    return reason ? `${start}: ${reason}` : source === "unknown" ? `${start}: no reason was given` : start;
   }
 
   function patchFigure(element, cell) {
     const target = element.querySelector(".figure-value") || element;
     const figure = element.matches(".figure") ? element : element.querySelector(".figure");
-    (figure || element).title = cell.title || "";
     if (figure) {
-      setUnknown(figure, cell.text === DASH ? cell.title || "" : null);
-      setSource(figure, sourceOf(figure, cell));
-    }
+      const source = sourceOf(figure, cell);
+      figure.title = explain(source, cell.title);
+      setUnknown(figure, source === "unknown" ? figure.title : null);
+      setSource(figure, source);
+    } else element.title = cell.title || "";
     if (target.textContent === cell.text) return;
     target.textContent = cell.text;
     flash(target);
@@ -70,6 +82,11 @@
     gauge.toggleAttribute("data-unknown", !isKnown);
     const level = isKnown ? Math.min(Math.max(value, 0), 1) : 0;
     gauge.querySelector(".gauge-fill").setAttribute("width", (level * 100).toFixed(1));
+  }
+
+  function patchGain(element, value) {
+    element.classList.toggle("is-gain", value > 0);
+    element.classList.toggle("is-loss", value < 0);
   }
 
   function announce(element, severity, before) {
@@ -91,12 +108,16 @@
     if (element.tagName === "TR") announce(element, severity, before);
   }
 
+  function patchCell(element, field, cell) {
+    const named = (attribute) => element.querySelectorAll(`[${attribute}="${CSS.escape(field)}"]`);
+    named("data-field").forEach((figure) => patchFigure(figure, cell));
+    if (cell.value === undefined) return;
+    named("data-gauge").forEach((gauge) => patchGauge(gauge, cell.value));
+    named("data-gain").forEach((gain) => patchGain(gain, cell.value));
+  }
+
   function patchElement(element, item) {
-    for (const [field, cell] of Object.entries(item.cells || {})) {
-      for (const figure of element.querySelectorAll(`[data-field="${CSS.escape(field)}"]`)) patchFigure(figure, cell);
-      if (cell.value === undefined) continue;
-      for (const gauge of element.querySelectorAll(`[data-gauge="${CSS.escape(field)}"]`)) patchGauge(gauge, cell.value);
-    }
+    for (const [field, cell] of Object.entries(item.cells || {})) patchCell(element, field, cell);
     if (item.severity) patchSeverity(element, item.severity);
     if (item.state) element.dataset.state = item.state;
     for (const age of item.as_of ? element.querySelectorAll("[data-age-at]") : []) age.dataset.ageAt = item.as_of;
@@ -120,6 +141,7 @@
     const rows = Array.from(body.rows);
     const sorted = rows.slice().sort((a, b) => key(a, sign) - key(b, sign) || 0);
     if (sorted.every((row, i) => row === rows[i])) return;
+    if (sorted[0] !== rows[0]) document.dispatchEvent(new CustomEvent("riskhub:first"));
     const focused = document.activeElement;
     // From the end: only rows that are out of place move.
     let next = null;

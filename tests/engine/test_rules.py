@@ -1,5 +1,6 @@
 """Rules are data: found by key, named when they are not, and free of any framework."""
 
+import re
 import subprocess
 import sys
 
@@ -9,6 +10,9 @@ from positions.engine.batch import build_batch
 from positions.engine.rules import RULES, Leftover, UnknownRuleError, find_rule
 from positions.engine.types import ContractKind
 from tests.engine.build import make_terms
+from tests.paths import PROJECT
+
+DOCUMENT = PROJECT / "docs" / "formulas.md"
 
 
 @pytest.mark.parametrize("key", sorted(RULES))
@@ -42,11 +46,10 @@ def test_an_unknown_rule_is_a_sentence_that_names_the_known_ones():
     assert isinstance(caught.value, KeyError)
 
 
-@pytest.mark.parametrize("module", ["solver", "machine"])
-def test_the_engine_loads_without_any_framework(module):
+def test_the_engine_loads_without_any_framework():
     banned = ("django", "ccxt", "celery", "scipy", "pandas", "riskhub", "venues")
     code = (
-        f"import sys, positions.engine.{module}\n"
+        "import sys, positions.engine.solver, positions.engine.machine\n"
         f"sys.exit(', '.join(name for name in {banned!r} if name in sys.modules) or None)"
     )
 
@@ -55,3 +58,23 @@ def test_the_engine_loads_without_any_framework(module):
     )
 
     assert result.returncode == 0, result.stderr
+
+
+def test_every_anchor_that_the_engine_cites_is_a_heading_of_the_document():
+    lines = DOCUMENT.read_text().splitlines()
+    headings = {_slug(line.lstrip("# ")) for line in lines if line.startswith("#")}
+    sources = [path.read_text() for path in (PROJECT / "positions" / "engine").glob("*.py")]
+
+    cited = {anchor for text in sources for anchor in re.findall(r"formulas\.md#([\w-]+)", text)}
+
+    assert cited
+    assert cited <= headings
+
+
+@pytest.mark.parametrize("key", sorted(RULES))
+def test_every_rule_is_in_the_document(key):
+    assert f"| `{key}` |" in DOCUMENT.read_text()
+
+
+def _slug(heading):
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")

@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from django.contrib.auth import authenticate, get_user_model
+from django.contrib.auth import get_user_model
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.recorder import MigrationRecorder
 
-from riskhub.runhub.prepare import PrepareError, first_login, refuse_newer
+from riskhub.runhub.prepare import PrepareError, check_broker, first_login, refuse_newer
 from riskhub.teams.models import Membership, Role
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,8 +44,8 @@ def run(folder: Path, *words: str, **variables: str) -> subprocess.CompletedProc
 def test_the_first_login_owns_the_default_team_and_its_password_works() -> None:
     login = first_login(now=NOW)
 
-    person = authenticate(None, username=login.username, password=login.password)
-    assert person is not None
+    person = get_user_model().objects.get(username=login.username)
+    assert person.check_password(login.password)
     assert Membership.objects.get(user=person).role == Role.OWNER
 
 
@@ -80,15 +80,19 @@ def test_a_database_of_this_version_is_not_refused() -> None:
     refuse_newer(executor=MigrationExecutor(connection))
 
 
+def test_a_broker_that_is_not_there_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("django.conf.settings.REDIS_URL", "unix:///nowhere/redis.sock")
+
+    with pytest.raises(PrepareError, match="Redis does not answer: .*correct REDIS_URL"):
+        check_broker()
+
+
 def test_the_sqlite_file_is_copied_before_its_tables_change(tmp_path: Path) -> None:
-    assert run(tmp_path, "manage.py", "migrate", "contenttypes", "-v", "0").returncode == 0
+    done = run(tmp_path, "-c", _MIGRATE_TWICE)
 
-    report = run(tmp_path, "manage.py", "prepare", REDIS_URL=_absent_broker(tmp_path))
-    done = run(tmp_path, "-c", _MIGRATE)
-
-    assert report.stderr.startswith("CommandError: Redis does not answer")
     assert done.returncode == 0, done.stderr
     (copy,) = (tmp_path / "backups").iterdir()
+    assert str(copy) in done.stdout
     assert _tables(copy) == {"django_migrations", "django_content_type", "sqlite_sequence"}
     assert "auth_user" in _tables(tmp_path / "db.sqlite3")
 
@@ -113,10 +117,6 @@ def test_a_wrong_setting_is_one_sentence(
     assert done.stderr == ""
 
 
-def _absent_broker(folder: Path) -> str:
-    return f"unix://{folder}/absent.sock"
-
-
 def _tables(path: Path) -> set[str]:
     with closing(sqlite3.connect(path)) as database:
         return {
@@ -125,10 +125,11 @@ def _tables(path: Path) -> set[str]:
         }
 
 
-_MIGRATE = """
+_MIGRATE_TWICE = """
 import django; django.setup()
+from django.core.management import call_command
 from riskhub import clock
 from riskhub.runhub import prepare
-executor = prepare.open_database()
-prepare.migrate(executor=executor, now=clock.now(), say=print)
+call_command("migrate", "contenttypes", verbosity=0)
+prepare.migrate(executor=prepare.open_database(), now=clock.now(), say=print)
 """

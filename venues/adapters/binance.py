@@ -24,6 +24,7 @@ from venues.rows import (
     CROSS,
     MODE_UNKNOWN,
     ask_each_or_all,
+    check_scope,
     choose_scopes,
     list_symbols,
     read_each,
@@ -129,6 +130,7 @@ class Binance(VenueAdapter):
 
     async def read_scope(self, *, client: VenueClient, scope: str) -> ScopeReading:
         """Read the positions of one product. Raises VenueError."""
+        check_scope(adapter=self, request=client.request, scope=scope)
         product = PRODUCTS[scope]
         method = product.positions
         if scope == "linear" and client.request.options.get("position_risk") == "v2":

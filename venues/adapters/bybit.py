@@ -25,6 +25,7 @@ from venues.rows import (
     CROSS,
     MODE_UNKNOWN,
     ask_each_or_all,
+    check_scope,
     choose_scopes,
     list_symbols,
     read_each,
@@ -95,6 +96,7 @@ class Bybit(VenueAdapter):
 
     async def read_scope(self, *, client: VenueClient, scope: str) -> ScopeReading:
         """Read all pages of one scope. Raises VenueError when one of them is missing."""
+        check_scope(adapter=self, request=client.request, scope=scope)
         part = SCOPES[scope]
         rows, at = await read_pages(client=client, part=part)
         mode = await read_account_mode(client=client, part=part, rows=rows)

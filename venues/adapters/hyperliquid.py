@@ -21,6 +21,7 @@ from venues.errors import BadAccount, UnreadableAnswer
 from venues.figures import Figure, Row
 from venues.rows import (
     CROSS,
+    check_scope,
     choose_scopes,
     read_each,
     read_rows,
@@ -59,6 +60,7 @@ class Hyperliquid(VenueAdapter):
 
     async def read_scope(self, *, client: VenueClient, scope: str) -> ScopeReading:
         """Read the positions at one exchange. Raises VenueError."""
+        check_scope(adapter=self, request=client.request, scope=scope)
         dex = scope.removeprefix("dex:")
         params = {"type": "clearinghouseState", "user": self.check_wallet(client.request.wallet)}
         answer = await client.call("publicPostInfo", params | _dex_param(dex))
@@ -158,9 +160,7 @@ def pair_contexts(answer: Any) -> list[dict[str, Any]]:
     if len(universe) != len(contexts):
         raise UnreadableAnswer("Hyperliquid lists more contracts than prices, or fewer.")
     pairs = zip(universe, contexts, strict=True)
-    return [
-        {**each, **context} for each, context in pairs if {type(each), type(context)} == {dict}
-    ]
+    return [{**each, **context} for each, context in pairs if {type(each), type(context)} == {dict}]
 
 
 def read_quote(row: Row, *, client: VenueClient, symbols: Sequence[str]) -> QuoteReading | None:

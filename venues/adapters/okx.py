@@ -22,6 +22,7 @@ from venues.figures import Figure, Row, RowError
 from venues.rows import (
     CROSS,
     ask_each_or_all,
+    check_scope,
     choose_scopes,
     list_symbols,
     read_each,
@@ -66,6 +67,7 @@ class Okx(VenueAdapter):
 
     async def read_scope(self, *, client: VenueClient, scope: str) -> ScopeReading:
         """Read all open positions. Raises VenueError."""
+        check_scope(adapter=self, request=client.request, scope=scope)
         rows = take_rows(await client.call("privateGetAccountPositions"), "data")
         return read_rows(
             scope=scope,

@@ -194,9 +194,10 @@ def _decide(
     hand: _Hand, position: ReferencePosition, compartment: Compartment
 ) -> machine.Step | None:
     price = hand.price.mark
-    equity, initial = compartment.equity(price=price), compartment.cost / compartment.leverage
+    equity = compartment.equity(price=price)
+    initial = compartment.cost / compartment.leverage
     is_old = hand.book.step - position.opened_step > _OLD and hand.happens(_LEAVE_WITHIN)
-    if is_old or equity >= _TAKE_PROFIT * max(compartment.collateral, initial):
+    if is_old or equity >= _TAKE_PROFIT * max(Fraction(compartment.collateral), initial):
         return machine.close(compartment=compartment, price=price)
     if hand.seat.is_thin:
         return None

@@ -181,7 +181,7 @@ def to_units(amount: Decimal) -> int:
     units = exact(amount) * 10**UNIT_DIGITS
     if units.denominator != 1:
         raise RefusedError(f"amounts have at most {UNIT_DIGITS} decimals")
-    return units.numerator
+    return int(units)
 
 
 class Held:

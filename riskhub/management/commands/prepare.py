@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from argparse import ArgumentParser
+from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
@@ -21,12 +22,12 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--json", action="store_true", help="one JSON object a line")
 
-    def handle(self, *, json: bool, **_: object) -> None:
-        self._is_json = json
+    def handle(self, **options: Any) -> None:
+        self._is_json = options["json"]
         try:
             login = prepare(now=clock.now(), say=lambda text: self._report("say", text))
         except PrepareError as error:
-            if not json:
+            if not self._is_json:
                 raise CommandError(str(error)) from None
             # A reported error is a result; another exit code than 0 then means a crash.
             self._report("error", str(error))

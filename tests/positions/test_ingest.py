@@ -1,0 +1,382 @@
+"""What a poll stores, what it never closes, and what commits together."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import DatabaseError
+
+from positions import ingest
+from positions.engine.types import Side, Source
+from positions.models import Event, Life, Poll, Position, RawAnswer, Reading
+from tests.factories import make_account, make_asset_price
+from tests.positions.readings import (
+    SIGHTED,
+    at,
+    end,
+    failure,
+    outcome,
+    reading,
+    spec,
+)
+from venues.base import RawAnswer as Answer
+from venues.base import Refusal
+from venues.errors import BadCredentials, Unreachable
+from venues.figures import Figure
+from venues.models import CoverageEntry
+
+pytestmark = pytest.mark.django_db
+
+
+def store(*outcomes, cycle=None):
+    received = max(each.received_at for each in outcomes)
+    cycle = cycle or int(received.timestamp() * 1000)
+    return ingest.ingest_outcomes(outcomes=list(outcomes), cycle=cycle, now=received)
+
+
+def kinds(position):
+    return list(position.events.order_by("pk").values_list("kind", flat=True))
+
+
+def test_first_complete_answer_becomes_a_position_with_sources():
+    account = make_account()
+    make_asset_price("USDT", usd=1.0003, received_at=at(0))
+
+    store(outcome(account, reading()))
+
+    position = Position.objects.get()
+    assert position.quantity == 1.0
+    assert position.notional == 60_000.0
+    assert position.notional_usd == pytest.approx(60_018.0)
+    assert position.venue_liquidation_price == 54_271.36
+    assert position.liquidation_price == 54_271.36
+    assert position.liquidation_distance == pytest.approx((60_000 - 54_271.36) / 60_000)
+    assert position.margin_ratio == pytest.approx(300 / 6000)
+    assert position.engine_liquidation_price == pytest.approx((60_000 - 6_000) / (1 - 0.005))
+    assert position.bankruptcy_price == pytest.approx(54_000)
+    assert position.max_loss == 6_000
+    assert position.printed["liquidation_price"] == "54271.36"
+    assert position.provenance.sources["collateral"] == Source.REPORTED
+    assert position.provenance.sources["margin_ratio"] == Source.DERIVED
+    assert position.provenance.sources["probability_24h"] == Source.UNKNOWN
+    assert position.provenance.reasons["probability_24h"]
+
+
+def test_no_usd_price_leaves_dollar_figures_unknown_with_the_reason():
+    account = make_account()
+
+    store(outcome(account, reading()))
+
+    position = Position.objects.get()
+    assert position.notional_usd is None
+    assert "USDT" in position.provenance.reasons["notional_usd"]
+
+
+def test_simulated_prices_never_value_a_real_position():
+    account = make_account()
+    make_asset_price("USDT", usd=1.0, is_simulated=True, received_at=at(0))
+
+    store(outcome(account, reading()))
+
+    assert Position.objects.get().notional_usd is None
+
+
+def test_cross_row_keeps_the_venues_word_and_no_isolated_formula_runs():
+    account = make_account()
+    cross = reading(margin_mode="cross", collateral=Figure.unknown("cross margin"))
+
+    store(outcome(account, cross))
+
+    position = Position.objects.get()
+    assert position.liquidation_price == 54_271.36
+    assert position.engine_liquidation_price is None
+    assert position.margin_ratio is None
+    assert position.max_loss is None
+
+
+def test_unlisted_symbol_is_shown_with_unknown_risk():
+    account = make_account()
+    unlisted = reading(
+        "NEW/USDT:USDT",
+        market=spec("NEW/USDT:USDT", kind=None, contract_size=None),
+        liquidation_price=Figure.unknown("the venue gives none"),
+    )
+
+    store(outcome(account, unlisted))
+
+    position = Position.objects.get()
+    assert position.severity == "unknown"
+    assert position.quantity is None
+    assert "does not list" in position.provenance.reasons["quantity"]
+
+
+def test_missing_venue_price_is_replaced_by_ours_and_says_so():
+    account = make_account()
+    silent = reading(liquidation_price=Figure.unknown("the venue gives none"))
+
+    store(outcome(account, silent))
+
+    position = Position.objects.get()
+    assert position.venue_liquidation_price is None
+    assert position.liquidation_price == position.engine_liquidation_price
+    assert position.provenance.sources["liquidation_price"] == Source.DERIVED
+
+
+def test_vanished_position_is_gone_and_not_closed():
+    account = make_account()
+    store(outcome(account, reading()))
+
+    store(outcome(account, seconds=30))
+
+    position = Position.objects.get()
+    assert position.state == "gone"
+    assert position.life.ended_at is None
+    assert kinds(position) == ["opened", "gone"]
+
+
+def test_gone_position_that_returns_lives_on():
+    account = make_account()
+    store(outcome(account, reading()))
+    store(outcome(account, seconds=30))
+
+    store(outcome(account, reading(), seconds=60))
+
+    position = Position.objects.get()
+    assert position.state == "open"
+    assert kinds(position) == ["opened", "gone", "returned"]
+    assert Life.objects.count() == 1
+
+
+def test_end_told_by_the_venue_ends_the_life():
+    account = make_account()
+    store(outcome(account, reading()))
+
+    store(outcome(account, seconds=30, ends=[end(seconds=20)]))
+
+    position = Position.objects.get()
+    assert position.state == "liquidated"
+    assert position.life.ended_at == at(20)
+    assert position.life.end_price == 54_271.3
+    assert kinds(position) == ["opened", "liquidated"]
+
+
+def test_position_that_ended_and_opened_between_two_polls_begins_a_new_life():
+    account = make_account()
+    store(outcome(account, reading()))
+
+    store(outcome(account, reading(), seconds=30, ends=[end(seconds=20)]))
+
+    position = Position.objects.get()
+    assert position.state == "open"
+    assert position.lives.count() == 2
+    assert kinds(position) == ["opened", "liquidated", "opened"]
+
+
+def test_the_same_end_told_again_ends_nothing():
+    account = make_account()
+    store(outcome(account, reading()))
+    store(outcome(account, reading(), seconds=30, ends=[end(seconds=20)]))
+
+    store(outcome(account, reading(), seconds=60, ends=[end(seconds=20)]))
+
+    assert Position.objects.get().lives.count() == 2
+
+
+def test_flipped_side_is_a_new_life():
+    account = make_account()
+    store(outcome(account, reading()))
+
+    short = reading(side=Side.SHORT, liquidation_price=SIGHTED("65000"))
+    store(outcome(account, short, seconds=30))
+
+    position = Position.objects.get()
+    assert position.side == "short"
+    assert kinds(position) == ["opened", "closed", "opened"]
+
+
+@pytest.mark.parametrize("error", [Unreachable("no connection"), BadCredentials("wrong key")])
+def test_failed_poll_closes_nothing_and_says_why(error):
+    account = make_account()
+    store(outcome(account, reading()))
+
+    store(failure(account, error, seconds=30))
+
+    coverage = CoverageEntry.objects.get()
+    assert Position.objects.get().state == "open"
+    assert coverage.seen_at == at(0)
+    assert coverage.rows == 1
+    assert coverage.error == str(error)
+
+
+def test_refused_row_keeps_the_position_it_may_be():
+    account = make_account()
+    store(outcome(account, reading(), reading("ETH/USDT:USDT")))
+
+    refusal = Refusal("entryPrice: '1,5' is not a number", "ETHUSDT")
+    store(outcome(account, reading(), seconds=30, refusals=[refusal]))
+
+    states = dict(Position.objects.values_list("market__asset", "state"))
+    assert states == {"BTC": "open", "ETH": "open"}
+    assert CoverageEntry.objects.get().refused == 1
+
+
+def test_one_failed_scope_leaves_the_other_scope_alone():
+    account = make_account()
+    store(outcome(account, reading()))
+    store(outcome(account, reading("ETH/USDT:USDT"), scope="inverse", seconds=1))
+
+    store(outcome(account, scope="inverse", seconds=30))
+
+    states = dict(Position.objects.values_list("market__asset", "state"))
+    assert states == {"BTC": "open", "ETH": "gone"}
+
+
+def test_the_same_cycle_twice_has_one_set_of_effects():
+    account = make_account()
+
+    store(outcome(account, reading()), cycle=7)
+    stored = store(outcome(account, reading(contracts=SIGHTED("2")), seconds=1), cycle=7)
+
+    assert stored == []
+    assert Poll.objects.count() == 1
+    assert Position.objects.get().contracts == 1.0
+
+
+def test_older_cycle_never_overwrites_a_newer_one():
+    account = make_account()
+    store(outcome(account, reading(contracts=SIGHTED("2")), seconds=30), cycle=9)
+
+    store(outcome(account, reading()), cycle=8)
+
+    assert Position.objects.get().contracts == 2.0
+
+
+def test_changes_are_told_by_difference():
+    account = make_account()
+    store(outcome(account, reading()))
+
+    store(outcome(account, reading(contracts=SIGHTED("3")), seconds=10))
+    store(outcome(account, reading(contracts=SIGHTED("2")), seconds=20))
+    more = reading(contracts=SIGHTED("2"), collateral=SIGHTED("8000"))
+    store(outcome(account, more, seconds=30))
+
+    assert kinds(Position.objects.get()) == ["opened", "increased", "reduced", "margin_added"]
+
+
+def test_crossing_the_liquidation_price_is_a_breach():
+    account = make_account()
+    store(outcome(account, reading()))
+
+    store(outcome(account, reading(mark_price=SIGHTED("54000")), seconds=10))
+
+    position = Position.objects.get()
+    assert position.state == "breached"
+    assert position.severity == "critical"
+    assert position.liquidation_distance < 0
+    assert kinds(position)[-1] == "breached"
+
+
+def test_bankrupt_position_has_no_ratio_but_a_reason():
+    account = make_account()
+    drowned = reading(mark_price=SIGHTED("53000"), unrealized_pnl=SIGHTED("-7000"))
+
+    store(outcome(account, drowned))
+
+    position = Position.objects.get()
+    assert position.margin_ratio is None
+    assert position.provenance.reasons["margin_ratio"] == "bankrupt"
+    assert position.severity == "critical"
+
+
+def test_auto_add_margin_breaks_the_compartment():
+    account = make_account()
+
+    store(outcome(account, reading(auto_add_margin=True)))
+
+    position = Position.objects.get()
+    assert position.max_loss is None
+    assert "free balance" in position.provenance.reasons["max_loss"]
+
+
+def test_hedge_pair_keeps_two_rows():
+    account = make_account()
+    pair = (
+        reading(slot="long"),
+        reading(slot="short", side=Side.SHORT, liquidation_price=SIGHTED("65671.6")),
+    )
+
+    store(outcome(account, *pair))
+
+    assert sorted(Position.objects.values_list("slot", "side")) == [
+        ("long", "long"),
+        ("short", "short"),
+    ]
+
+
+def test_repeated_row_makes_one_position():
+    account = make_account()
+
+    store(outcome(account, reading(), reading()))
+
+    assert Position.objects.count() == 1
+
+
+def test_raw_answers_are_kept_compressed():
+    import zlib
+    from dataclasses import replace
+
+    account = make_account()
+    answer = Answer("GET /fapi/v3/positionRisk", 200, '[{"symbol": "BTCUSDT"}]', at(0))
+
+    store(replace(outcome(account, reading()), answers=(answer,)))
+
+    row = RawAnswer.objects.get()
+    assert zlib.decompress(row.body).decode() == answer.body
+
+
+def test_history_is_kept_on_change_and_once_a_step():
+    account = make_account()
+    for seconds in (0, 2, 4, 12, 14):
+        store(outcome(account, reading(), seconds=seconds))
+    store(outcome(account, reading(contracts=SIGHTED("2")), seconds=15))
+
+    times = list(Reading.objects.order_by("received_at").values_list("received_at", flat=True))
+
+    assert times == [at(0), at(12), at(15)]
+
+
+def test_a_bad_account_does_not_hold_back_the_others(monkeypatch):
+    good, bad = make_account(label="good"), make_account(label="bad")
+    real = ingest._apply_outcomes
+
+    def fail_for_bad(group, outcomes):
+        if any(each.account_id == bad.pk for each in outcomes):
+            raise DatabaseError("deadlock detected")
+        real(group, outcomes)
+
+    monkeypatch.setattr(ingest, "_apply_outcomes", fail_for_bad)
+
+    stored = store(outcome(good, reading()), outcome(bad, reading()))
+
+    assert stored == [good.pk]
+    assert list(Position.objects.values_list("account", flat=True)) == [good.pk]
+    assert not Event.objects.filter(position__account=bad).exists()
+
+
+def test_query_count_does_not_grow_with_positions(django_assert_max_num_queries):
+    account = make_account()
+    few = [reading(f"A{n}/USDT:USDT") for n in range(3)]
+    many = [reading(f"B{n}/USDT:USDT") for n in range(120)]
+    store(outcome(account, *few))
+
+    with django_assert_max_num_queries(45):
+        store(outcome(account, *few, *many, seconds=30))
+
+
+def test_key_refused_twice_is_not_tried_again():
+    account = make_account()
+
+    store(failure(account, BadCredentials("The key is not valid."), seconds=0))
+    store(failure(account, BadCredentials("The key is not valid."), seconds=30))
+
+    account.refresh_from_db()
+    assert account.blocked_reason == "The key is not valid."
