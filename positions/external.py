@@ -29,13 +29,13 @@ _WHY_NO_TEXT: Mapping[str, str] = {
 NULLABLE_TEXT = frozenset(_WHY_NO_TEXT)
 _NO_REASON = "not known"
 _PLAIN = re.compile(r"-?[0-9]+(\.[0-9]+)?", re.ASCII)
-# What the document does not show, and secrets, which are not even fetched.
-_UNUSED = (
-    "raw",
-    "account__credentials",
-    "account__options",
-    "account__blocked_reason",
-    "account__wallet",
+# All that a document reads: raw rows and secrets are not even fetched.
+_COLUMNS = (
+    *(field.name for field in POSITION_FIELDS if field.kind is not FieldKind.TEXT),
+    *("life", "side", "margin_mode", "state", "severity", "printed", "received_at"),
+    *("account__venue", "account__label"),
+    *("market__symbol", "market__asset", "market__kind"),
+    *("provenance__sources", "provenance__reasons"),
 )
 
 _TEXTS: Mapping[str, Callable[[Position], str | None]] = {
@@ -54,7 +54,7 @@ _TEXTS: Mapping[str, Callable[[Position], str | None]] = {
 
 
 def position_queryset(*, team: Team, is_ended_included: bool = False) -> QuerySet[Position]:
-    """Return a team's positions with all that `position_document` reads, in one query.
+    """Return a team's positions with what `position_document` reads and no more, in one query.
 
     Nearest liquidation first, unknown distances last. Positions that ended are left out unless
     `is_ended_included`.
@@ -62,7 +62,7 @@ def position_queryset(*, team: Team, is_ended_included: bool = False) -> QuerySe
     rows = (
         Position.objects.filter(team=team)
         .select_related("account", "market", "provenance")
-        .defer(*_UNUSED)
+        .only(*(name for name in _COLUMNS if name != "as_of"))
         .order_by(F("liquidation_distance").asc(nulls_last=True), "id")
     )
     return rows if is_ended_included else rows.exclude(state__in=ENDED_STATES)
@@ -115,13 +115,18 @@ def provenance_of(
     reasons: dict[str, str] = {}
     for name, value in document.items():
         if value is None:
-            sources[name] = Source.UNKNOWN.value
+            sources[name] = _UNKNOWN
             reasons[name] = _reason(name, provenance)
         elif name in _SOURCED:
             sources[name] = _known_source(name, provenance)
     return sources, reasons
 
 
+_REPORTED, _DERIVED, _UNKNOWN = (
+    Source.REPORTED.value,
+    Source.DERIVED.value,
+    Source.UNKNOWN.value,
+)
 _SOURCED = frozenset(field.name for field in POSITION_FIELDS if field.has_source)
 
 
@@ -131,8 +136,7 @@ def _reason(name: str, provenance: Provenance) -> str:
 
 def _known_source(name: str, provenance: Provenance) -> str:
     # A figure that is there is somebody's word: where none is recorded, it was worked out here.
-    is_reported = provenance.sources.get(name) == Source.REPORTED
-    return Source.REPORTED.value if is_reported else Source.DERIVED.value
+    return _REPORTED if provenance.sources.get(name) == _REPORTED else _DERIVED
 
 
 def _value(field: PositionField, position: Position) -> Any:
@@ -153,4 +157,4 @@ def _number(name: str, value: float | None, position: Position) -> str | None:
 
 
 def _is_reported(name: str, position: Position) -> bool:
-    return bool(position.provenance.sources.get(name) == Source.REPORTED)
+    return bool(position.provenance.sources.get(name) == _REPORTED)

@@ -282,9 +282,7 @@ class VenueAdapter(ABC):
         """Return the key of the margin rule for a kind of contract; None where there is none."""
         return self.margin_rules.get(kind)
 
-    def prepare(
-        self, *, requests: Sequence[AccountRequest], now: datetime
-    ) -> Mapping[int, Any]:
+    def prepare(self, *, requests: Sequence[AccountRequest], now: datetime) -> Mapping[int, Any]:
         """Load, in the task's thread, what reading needs of our own database, by account id."""
         return {}
 

@@ -162,7 +162,9 @@ _LONGEST_MESSAGE = 100
 _CODE_NAMES = (
     "retCode", "code", "err-code", "err_code", "error_code", "errorCode", "label", "ret_code",
 )  # fmt: skip
-_MESSAGE_NAMES = ("retMsg", "msg", "message", "err-msg", "err_msg", "error_msg", "ret_msg")
+_MESSAGE_NAMES = (
+    "retMsg", "msg", "message", "err-msg", "err_msg", "error_msg", "ret_msg", "response",
+)  # fmt: skip
 
 
 class Overloaded(Unavailable):

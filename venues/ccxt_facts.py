@@ -34,8 +34,13 @@ _WRITES_ON_READ: Mapping[str, Mapping[str, Any]] = {
     "grvt": {"builderFee": False},
 }
 
-# The private currency call of load_markets makes a key without that permission fail.
-HAS: Mapping[str, bool] = {"fetchCurrencies": False}
+# Public there, and the only place that says in which coin a builder's contract settles.
+_NEEDS_CURRENCIES = frozenset({"hyperliquid"})
+
+
+def has(ccxt_id: str) -> dict[str, bool]:
+    """Return what an instance may do: the private currency call needs a permission to spare."""
+    return {"fetchCurrencies": ccxt_id in _NEEDS_CURRENCIES}
 
 
 def options(ccxt_id: str, own: Mapping[str, Any]) -> dict[str, Any]:

@@ -67,12 +67,12 @@ def _strict_class(ccxt_id: str) -> type:
     return type(f"Strict_{ccxt_id}", (Strict, venue), {})
 
 
-def _rebased(urls: Any, base: str) -> Any:
+def rebase(urls: Any, base: str) -> Any:
     """Return endpoint addresses, nested or not, with scheme and host replaced by `base`."""
     if isinstance(urls, str):
         return re.sub(r"^(https?|wss?)://[^/]+", lambda _: base, urls)
     if isinstance(urls, Mapping):
-        return {name: _rebased(value, base) for name, value in urls.items()}
+        return {name: rebase(value, base) for name, value in urls.items()}
     return urls
 
 
@@ -80,14 +80,14 @@ def _make(adapter: VenueAdapter, environment: str, config: Mapping[str, Any]) ->
     exchange = _strict_class(adapter.ccxt_id)(
         {
             "options": ccxt_facts.options(adapter.ccxt_id, adapter.ccxt_options),
-            "has": dict(ccxt_facts.HAS),
+            "has": ccxt_facts.has(adapter.ccxt_id),
             "enableRateLimit": True,
             "asyncio_loop": asyncio.get_running_loop(),
             **config,
         }
     )
     if environment:
-        exchange.urls["api"] = _rebased(exchange.urls["api"], environment)
+        exchange.urls["api"] = rebase(exchange.urls["api"], environment)
     return exchange
 
 

@@ -367,9 +367,7 @@ def sort_header(
 @register.simple_tag
 def query(params: Any, **changes: object) -> str:
     """Return the query string of `params` with changes; None takes a parameter out."""
-    changed = QueryDict(mutable=True)
-    if isinstance(params, QueryDict):
-        changed.update(params)
+    changed = params.copy() if isinstance(params, QueryDict) else QueryDict(mutable=True)
     for name, value in changes.items():
         if value is None:
             changed.pop(name, None)

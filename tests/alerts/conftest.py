@@ -57,9 +57,7 @@ def evaluate(
 ) -> list[str]:
     """Evaluate the positions' team and return the reasons of the messages this wrote."""
     before = set(Message.objects.values_list("pk", flat=True))
-    pipeline.evaluate(
-        team_id=positions[0].team_id, positions=positions, events=events, now=now
-    )
+    pipeline.evaluate(team_id=positions[0].team_id, positions=positions, events=events, now=now)
     return list(
         Message.objects.exclude(pk__in=before).order_by("pk").values_list("reason", flat=True)
     )

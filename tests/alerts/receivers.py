@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import socketserver
 import threading
 import time
@@ -115,18 +116,35 @@ def serve_mail(*script: bytes) -> Iterator[Mailbox]:
 
 
 @contextmanager
-def count_connections() -> Iterator[tuple[int, list[object]]]:
-    """Listen on a free port of every local address, count who connects, answer nothing."""
-    seen: list[object] = []
+def listen() -> Iterator[Listener]:
+    """Listen on a free port of every local address, IPv6 too where there is any."""
+    if socket.has_dualstack_ipv6():
+        server = socket.create_server(("", 0), family=socket.AF_INET6, dualstack_ipv6=True)
+    else:
+        server = socket.create_server(("", 0))
+    with server:
+        server.setblocking(False)
+        yield Listener(server)
 
-    class Handler(socketserver.BaseRequestHandler):
-        def handle(self) -> None:
-            seen.append(self.client_address)
 
-    server = socketserver.ThreadingTCPServer(("0.0.0.0", 0), Handler)
-    server.daemon_threads = True
-    with _running(server):
-        yield server.server_address[1], seen
+@dataclass(frozen=True)
+class Listener:
+    """A port that answers nothing and knows whether anybody connected."""
+
+    server: socket.socket
+
+    @property
+    def port(self) -> int:
+        return int(self.server.getsockname()[1])
+
+    @property
+    def was_connected_to(self) -> bool:
+        # The kernel queues a connection before connect() returns, so no thread is needed.
+        try:
+            self.server.accept()[0].close()
+        except BlockingIOError:
+            return False
+        return True
 
 
 @contextmanager

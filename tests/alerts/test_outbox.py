@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from celery import current_app
 from django.db import transaction
+from kombu.exceptions import OperationalError
 
 from positions.alerts import outbox, services
 from positions.alerts.base import DeliveryError
@@ -124,7 +125,10 @@ def test_the_doorbell_names_the_task_and_carries_ids_alone(
 
 
 def test_a_dead_broker_stops_nobody(monkeypatch, delivery, recorder):
-    monkeypatch.setattr(current_app.conf, "broker_url", "redis+socket:///nowhere/redis.sock")
+    def send_task(*_, **__):
+        raise OperationalError("no broker")
+
+    monkeypatch.setattr(current_app, "send_task", send_task)
 
     outbox.ring(delivery_ids=[delivery.pk])
 
@@ -165,7 +169,8 @@ def test_a_sender_whose_lease_was_taken_over_marks_nothing(delivery, recorder):
     outbox.deliver(delivery_ids=[delivery.pk], now=NOW)
 
     delivery.refresh_from_db()
-    assert (delivery.state, delivery.sent_at) == ("sent", AFTER_LEASE)
+    assert delivery.state == "sent"
+    assert delivery.sent_at >= AFTER_LEASE
     assert [message.id for message in recorder.sent] == [delivery.message.uid] * 2
 
 
@@ -246,9 +251,7 @@ def test_another_teams_delivery_cannot_be_sent_again(delivery):
 
 def test_a_receiver_that_is_gone_switches_its_channel_off(incident, channel, recorder):
     other = make_incident(incident.position)
-    outbox.post(
-        team_id=incident.team_id, told=[(incident, "first"), (other, "first")], now=NOW
-    )
+    outbox.post(team_id=incident.team_id, told=[(incident, "first"), (other, "first")], now=NOW)
     recorder.script = [DeliveryError("HTTP 410", retryable=False, disable=True)]
 
     sweep(NOW)
@@ -329,9 +332,7 @@ def test_newer_news_waits_for_older_news_that_is_on_its_way(incident, channel, r
     ]
 
 
-def test_old_news_that_failed_is_not_retried_once_newer_news_is_there(
-    incident, channel, recorder
-):
+def test_old_news_that_failed_is_not_retried_once_newer_news_is_there(incident, channel, recorder):
     outbox.post(team_id=incident.team_id, told=[(incident, "first")], now=NOW)
     first = Delivery.objects.get()
 

@@ -274,9 +274,7 @@ def test_an_account_in_a_scope_is_named_by_its_id(team, channel):
     assert Incident.objects.get().account == other.account
 
 
-def test_a_rule_that_is_switched_off_ends_its_incidents_without_a_message(
-    team, channel, position
-):
+def test_a_rule_that_is_switched_off_ends_its_incidents_without_a_message(team, channel, position):
     rule = make_rule(team)
     move(position, margin_ratio=0.9)
     AlertRule.objects.filter(pk=rule.pk).update(is_enabled=False)
@@ -473,7 +471,9 @@ def test_the_number_of_queries_does_not_depend_on_the_number_of_positions(team, 
         positions = [make_position(account, margin_ratio=ratio) for account in accounts]
         for position in positions:
             position.refresh_from_db(fields=["provenance"])
-        with CaptureQueriesContext(connection, ) as queries:
+        with CaptureQueriesContext(
+            connection,
+        ) as queries:
             evaluate(*positions)
         counts.append(len(queries))
 

@@ -54,9 +54,7 @@ def add(tmp_path, url, *extra):
     return out.getvalue(), err.getvalue()
 
 
-def test_the_secret_of_a_channel_is_found_nowhere(
-    db, tmp_path, settings, log_text, monkeypatch
-):
+def test_the_secret_of_a_channel_is_found_nowhere(db, tmp_path, settings, log_text, monkeypatch):
     settings.OUTBOUND_ALLOW = LOOPBACK
     team = make_team()
     echo = Answer(status=500, body=CANARY.encode())
@@ -70,7 +68,8 @@ def test_the_secret_of_a_channel_is_found_nowhere(
 
     channel = Channel.objects.get()
     dump = serializers.serialize(
-        "json", [channel, *Message.objects.all(), *Delivery.objects.all(), *AuditEntry.objects.all()]
+        "json",
+        [channel, *Message.objects.all(), *Delivery.objects.all(), *AuditEntry.objects.all()],
     )
     shown = [dump, log_text(), *printed, repr(channel.secrets), repr(outbox.open_config(channel))]
     body = hook.requests[0][1].decode()
@@ -115,7 +114,15 @@ def test_a_private_host_that_is_not_allowed_is_warned_of(db, tmp_path):
     ],
 )
 def test_a_webhook_that_cannot_work_is_refused_with_a_sentence(db, url, label, words):
-    call_command("add_webhook", "--label", "taken", "--url", "http://127.0.0.1/", stdout=io.StringIO(), stderr=io.StringIO())
+    call_command(
+        "add_webhook",
+        "--label",
+        "taken",
+        "--url",
+        "http://127.0.0.1/",
+        stdout=io.StringIO(),
+        stderr=io.StringIO(),
+    )
 
     with pytest.raises(CommandError, match=words):
         call_command("add_webhook", "--label", label, "--url", url)

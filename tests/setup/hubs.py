@@ -44,11 +44,11 @@ class Hub:
     def end(self, number: signal.Signals) -> int:
         """Signal the hub and return its exit code."""
         self.process.send_signal(number)
-        return self.process.wait(timeout=15)
+        return self.process.wait(timeout=40)
 
     def close(self) -> None:
         self.process.kill()
-        self.process.wait(timeout=15)
+        self.process.wait(timeout=40)
 
     def _listen(self) -> None:
         assert self.process.stdout

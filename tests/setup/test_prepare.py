@@ -83,7 +83,7 @@ def test_a_database_of_this_version_is_not_refused() -> None:
 def test_a_broker_that_is_not_there_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("django.conf.settings.REDIS_URL", "unix:///nowhere/redis.sock")
 
-    with pytest.raises(PrepareError, match="Redis does not answer: .*correct REDIS_URL"):
+    with pytest.raises(PrepareError, match=r"Redis does not answer: .*correct REDIS_URL"):
         check_broker()
 
 

@@ -90,7 +90,7 @@ def test_a_child_that_dies_in_the_start_stops_the_rest_and_shows_its_log(start: 
     hub.hear("The worker stopped during the start (exit code 1)")
     hub.hear("worker has no bread")
 
-    assert hub.process.wait(timeout=15) == 1
+    assert hub.process.wait(timeout=40) == 1
     assert names_in(hub.order(), "up") == ["broker"]
     assert names_in(hub.order(), "down") == ["broker"]
 
@@ -177,7 +177,7 @@ def test_a_second_runner_of_the_same_folder_is_refused(start: Start) -> None:
     sentence = second.hear("RiskHub already runs on")
     assert f"process {first.process.pid}" in sentence
     assert "http://127.0.0.1:1/" in sentence
-    assert second.process.wait(timeout=15) == 1
+    assert second.process.wait(timeout=40) == 1
     assert is_alive(first.pid_of("web"))
 
 
@@ -189,7 +189,7 @@ def test_a_recorded_child_that_hides_its_environment_is_ended(start: Start, tmp_
 
     start("web=stays").hear("ready")
 
-    assert left.wait(timeout=15) == -signal.SIGTERM
+    assert left.wait(timeout=40) == -signal.SIGTERM
 
 
 def test_somebody_elses_process_is_left_alone(start: Start, tmp_path: Path) -> None:
@@ -202,4 +202,4 @@ def test_somebody_elses_process_is_left_alone(start: Start, tmp_path: Path) -> N
 
     assert other.poll() is None
     other.kill()
-    other.wait(timeout=15)
+    other.wait(timeout=40)

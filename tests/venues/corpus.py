@@ -53,15 +53,31 @@ def _subset(wanted: Mapping[str, Any], got: Mapping[str, Any]) -> bool:
 
 @cache
 def scenario(folder: Path, venue: str, name: str) -> tuple[tuple[Call, ...], tuple[Call, ...]]:
-    """Return the calls of a scenario and those of the venue's markets."""
+    """Return the calls of a scenario and those that every scenario answers."""
     own = _calls(folder / venue / f"{name}.json")
     if not own:
         raise LookupError(f"there is no scenario {venue}/{name} in {folder}")
+    markets = _calls(folder / venue / "markets.json")
     if name.startswith("errors"):
         own = (_catching_all(own[0]),)
     elif folder == RECORDED:
-        own += _others(folder / venue)
-    return own, _calls(folder / venue / "markets.json")
+        # After the markets: a recorded mark price answers the same request as they do.
+        markets += _others(folder / venue)
+    return own, markets
+
+
+def market_calls(venue: str) -> tuple[Call, ...]:
+    """Return the calls that loading a venue's own composed markets makes."""
+    own = _calls(OWN / venue / "markets.json")
+    return own or _calls(RECORDED / venue / "markets.json")  # TEMP
+
+
+def answering(
+    endpoint: str, answer: Any = None, *, text: str | None = None, method: str = "GET", **more: Any
+) -> Call:
+    """Return a call for `Replay.compose`: what an endpoint answers, as JSON or as characters."""
+    body = json.dumps(answer) if text is None else text
+    return Call(method=method, endpoint=endpoint, body_text=body, **more)
 
 
 def scenarios(folder: Path | None, venue: str, prefix: str) -> list[str]:

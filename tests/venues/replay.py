@@ -41,10 +41,10 @@ class Fault:
     """What goes wrong with matching requests, for `times` of them (None: for ever).
 
     endpoint      a path, {name} for one segment; None for all but the market calls
-    text          these characters in place of the answer
-    cut_after     so many bytes of the answer, then a reset
+    text          these characters in place of the answer; "{echo}" in them becomes the value of
+                  the request's header that `echo` names
+    cut_after     so many bytes of the answer, then the connection ends
     drip_s        one byte of the answer each `drip_s`
-    echo_header   the answer ends with the value of this request header
     """
 
     endpoint: str | None = None
@@ -67,26 +67,33 @@ class Server:
         self.asked: dict[str, list[Asked]] = {}
         self.missed: dict[str, list[Asked]] = {}
         self.faults: dict[tuple[str, str, str], list[Fault]] = {}
+        self.composed: dict[tuple[str, str, str], tuple[Call, ...]] = {}
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Answer one request."""
         run, source, venue, name = (
             request.match_info[part] for part in ("run", "source", "venue", "scenario")
         )
-        asked = await _asked(request, venue, name)
+        asked, key = await _asked(request, venue, name), (run, venue, name)
         self.asked.setdefault(run, []).append(asked)
-        call, is_market = self._call(_folder(source), asked)
-        fault = self._fault((run, venue, name), asked, is_market=is_market)
+        call, is_market = self._call(source, key, asked)
+        fault = self._fault(key, asked, is_market=is_market)
         if call is None and (fault is None or fault.text is None):
             self.missed.setdefault(run, []).append(asked)
             return web.json_response({"error": "no such call here"}, status=404)
         call = call or Call(method="", endpoint="", body_text="")
-        return await _send(request, call) if fault is None else await _spoil(request, call, fault)
+        return _response(call) if fault is None else await _spoil(request, call, fault)
 
-    def _call(self, folder: Path, asked: Asked) -> tuple[Call | None, bool]:
-        own, markets = corpus.scenario(folder, asked.venue, asked.scenario)
-        listed = own + markets if not own[0].is_catch_all else markets + own
+    def _call(
+        self, source: str, key: tuple[str, str, str], asked: Asked
+    ) -> tuple[Call | None, bool]:
+        if source == "composed":
+            own, markets = self.composed[key], corpus.market_calls(asked.venue)
+        else:
+            own, markets = corpus.scenario(_folder(source), asked.venue, asked.scenario)
+        is_error = bool(own) and own[0].is_catch_all
         what = (asked.method, asked.path, asked.query, asked.body)
+        listed = markets + own if is_error else own + markets
         call = next((call for call in listed if call.matches(*what)), None)
         return call, call in markets
 
@@ -114,6 +121,11 @@ class Replay:
     def recorded_url(self, venue: str, scenario: str) -> str:
         """Return the base URL of a real recording; needs the folder beside the project."""
         return self._url("real", venue, scenario)
+
+    def compose(self, venue: str, name: str, *calls: Call) -> str:
+        """Return the base URL of a scenario made of `calls` and the venue's own markets."""
+        self._server.composed[(self._run, venue, name)] = calls
+        return f"{self._server.base}/{self._run}/composed/{venue}/{name}"
 
     def spoil(self, venue: str, scenario: str, fault: Fault) -> None:
         """Let requests of a scenario go wrong from now on; what was told before is forgotten."""
@@ -188,8 +200,7 @@ async def _asked(request: web.Request, venue: str, name: str) -> Asked:
     )
 
 
-async def _send(request: web.Request, call: Call) -> web.StreamResponse:
-    del request
+def _response(call: Call) -> web.Response:
     return web.Response(
         text=call.body_text,
         status=call.status,

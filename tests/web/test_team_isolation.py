@@ -131,6 +131,12 @@ def test_there_is_something_to_test():
     assert any(is_api(route) for route in WITH_ID)
 
 
+def test_the_mark_would_be_seen_if_it_were_shown(foreign):
+    own = log_in(f"{MARK}-user").get("/api/v1/accounts")
+
+    assert MARK in own.content.decode()
+
+
 @each(WITH_ID)
 def test_each_kind_of_id_in_an_address_is_known_here(route, mine):
     unknown = set(route.ids) - set(mine)

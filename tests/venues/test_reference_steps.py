@@ -1,0 +1,253 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from django.db import DatabaseError, connection
+from django.test.utils import CaptureQueriesContext
+
+from positions.engine.types import PositionState, Side
+from tests.venues.reference_book import (
+    SEED,
+    START,
+    at,
+    make_paper_account,
+    open_long,
+    purse,
+    run_steps,
+    start_demo,
+    state,
+    wipe,
+)
+from venues.reference import services, steps
+from venues.reference.models import ReferenceEntry, ReferenceMarket, ReferencePosition, ReferenceRun
+from venues.reference.world import next_worlds, quotes
+
+pytestmark = pytest.mark.django_db
+
+
+def test_nothing_advances_before_a_run_was_begun() -> None:
+    done = steps.advance(now=START)
+
+    assert done == steps.Advance()
+
+
+def test_one_step_is_due_each_second_whatever_the_jitter() -> None:
+    steps.begin_run(seed=SEED, now=START)
+
+    taken = [
+        steps.advance(now=START + timedelta(seconds=seconds)).steps
+        for seconds in (0.9, 1.03, 1.2, 2.01, 2.99, 3.0, 5.4)
+    ]
+
+    assert taken == [0, 1, 0, 1, 0, 1, 2]
+
+
+def test_a_pause_is_not_caught_up() -> None:
+    steps.begin_run(seed=SEED, now=START)
+
+    after_pause = steps.advance(now=at(3_600))
+    next_second = steps.advance(now=at(3_601))
+
+    assert (after_pause.steps, after_pause.step) == (steps.MAX_STEPS, steps.MAX_STEPS)
+    assert (next_second.steps, next_second.step) == (1, steps.MAX_STEPS + 1)
+
+
+def test_two_runs_of_one_seed_are_the_same_to_the_byte() -> None:
+    start_demo()
+    run_steps(1, 130)
+    first = state()
+    wipe()
+
+    start_demo()
+    run_steps(1, 130)
+
+    assert state() == first
+
+
+def test_catching_up_gives_the_ledger_of_an_undisturbed_run() -> None:
+    start_demo()
+    run_steps(1, 250)
+    first = state()
+    wipe()
+
+    start_demo()
+    run_steps(1, 120, stride=5)
+    run_steps(121, 250, stride=2)
+
+    assert "funding" in first
+    assert state() == first
+
+
+def test_a_crash_inside_a_step_leaves_nothing_of_it_behind() -> None:
+    start_demo()
+    run_steps(1, 100)
+    undisturbed = state()
+    wipe()
+    start_demo()
+    run_steps(1, 98)
+    before = state()
+
+    for broken in ("reference_referencemarket", "reference_referenceposition"):
+        with pytest.raises(DatabaseError), connection.execute_wrapper(_fail_on_write_to(broken)):
+            steps.advance(now=at(99))
+        assert state() == before
+    run_steps(99, 100)
+
+    assert state() == undisturbed
+
+
+def _fail_on_write_to(table: str) -> Callable[..., Any]:
+    def wrapper(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if table in sql and not sql.startswith("SELECT"):
+            raise DatabaseError("the disk is gone")
+        return execute(sql, params, many, context)
+
+    return wrapper
+
+
+def test_a_step_that_another_worker_took_is_left_to_it() -> None:
+    start_demo()
+    seen_by_both = ReferenceRun.objects.get()
+    next_world = next_worlds(world=seen_by_both.world, seed=SEED, count=1)[0]
+
+    claims = [steps.claim(run=seen_by_both, world=next_world, now=at(1)) for _ in range(2)]
+
+    assert claims == [True, False]
+    assert ReferenceRun.objects.get().step == 1
+
+
+def test_a_second_call_in_the_same_second_does_nothing() -> None:
+    start_demo()
+    steps.advance(now=at(1))
+    after_one = state()
+
+    again = steps.advance(now=at(1))
+
+    assert again == steps.Advance(step=1)
+    assert state() == after_one
+
+
+def test_a_position_dies_at_the_first_mark_that_meets_the_condition() -> None:
+    account = make_paper_account(style="okx", USDT="10000")
+    position = open_long(account, "ETH/USDT:USDT", contracts=Decimal("5.2"), leverage=60)
+    held = position.compartment
+    worlds = next_worlds(world=ReferenceRun.objects.get().world, seed=SEED, count=239)
+    marks = [(world.step, quotes(world=world)["ETH/USDT:USDT"]) for world in worlds]
+    fatal = next((step, mark) for step, mark in marks if held.is_liquidatable(price=mark.mark))
+
+    run_steps(1, fatal[0] - 1)
+    alive = ReferencePosition.objects.get()
+    run_steps(fatal[0], fatal[0])
+    dead = ReferencePosition.objects.get()
+
+    assert alive.state == PositionState.OPEN
+    assert alive.compartment == held
+    assert dead.state == PositionState.LIQUIDATED
+    assert (dead.ended_step, dead.end_ticks) == (fatal[0], fatal[1].mark_ticks)
+    assert dead.ended_at == at(fatal[0])
+
+
+def test_one_end_changes_no_other_position() -> None:
+    account = make_paper_account(style="okx", USDT="20000")
+    calm = open_long(account, contracts=Decimal("0.05"), leverage=3)
+    open_long(account, "ETH/USDT:USDT", contracts=Decimal("5.2"), leverage=60)
+    paid = purse("owner", position=calm)
+
+    run_steps(1, 239)
+
+    assert ReferencePosition.objects.get(market__symbol="ETH/USDT:USDT").state == "liquidated"
+    assert ReferencePosition.objects.get(pk=calm.pk).record == calm.record
+    assert purse("owner", position=calm) == paid
+
+
+def test_longs_pay_shorts_when_the_rate_is_positive() -> None:
+    account = make_paper_account(style="bybit")
+    long = open_long(account, "SOL/USDT:USDT", contracts=Decimal(10), leverage=2, slot="long")
+    short = open_long(
+        account,
+        "SOL/USDT:USDT",
+        side=Side.SHORT,
+        contracts=Decimal(10),
+        leverage=2,
+        slot="short",
+    )
+
+    run_steps(1, 240)
+
+    market = ReferenceMarket.objects.get(symbol="SOL/USDT:USDT")
+    due = Fraction(10 * market.mark_ticks, 100) * 10**8 * Fraction(market.funding_ppb, 10**9)
+    assert market.funding_ppb > 0
+    assert 0 <= -purse("compartment", position=long, reason="funding") - due < 1
+    assert 0 <= due - purse("compartment", position=short, reason="funding") < 1
+
+
+def test_money_is_conserved_over_a_long_run() -> None:
+    start_demo()
+
+    run_steps(1, 600, stride=5)
+
+    rows = ReferencePosition.objects.select_related("account", "market")
+    assert {row.state for row in rows} >= {"open", "liquidated"}
+    for row in rows:
+        assert purse("compartment", position=row) == row.compartment.collateral
+        if row.state == PositionState.LIQUIDATED:
+            assert row.compartment.collateral == 0
+    for unit in ("USDT", "USDC", "BTC", "ETH"):
+        purses = set(ReferenceEntry.objects.values_list("payer", flat=True))
+        purses |= set(ReferenceEntry.objects.values_list("payee", flat=True))
+        assert sum(purse(name, unit=unit) for name in purses) == 0
+
+
+def test_the_balances_are_the_sum_of_the_owners_entries() -> None:
+    start_demo()
+
+    run_steps(1, 300, stride=5)
+
+    from venues.reference.models import ReferenceBalance
+
+    for row in ReferenceBalance.objects.all():
+        assert row.amount == purse("owner", account=row.account_id, unit=row.unit)
+
+
+def test_a_loss_never_exceeds_what_was_paid_into_the_compartment() -> None:
+    start_demo()
+
+    run_steps(1, 600, stride=5)
+
+    for row in ReferencePosition.objects.exclude(state=PositionState.OPEN):
+        entries = ReferenceEntry.objects.filter(position=row)
+        paid_in = sum(
+            entry.amount
+            for entry in entries.filter(payer="owner", payee="compartment")
+        )
+        fees = sum(entry.amount for entry in entries.filter(payer="owner", payee="venue"))
+        funding = purse("compartment", position=row, reason="funding")
+        assert -purse("owner", position=row) <= paid_in + fees + max(0, funding)
+
+
+def test_a_quiet_step_takes_few_queries_however_many_are_due() -> None:
+    start_demo()
+    run_steps(1, 10)
+
+    with CaptureQueriesContext(connection, ) as one:
+        steps.advance(now=at(11))
+    with CaptureQueriesContext(connection) as five:
+        steps.advance(now=at(16))
+
+    assert len(one) == len(five) <= 9
+
+
+def test_services_and_steps_take_the_same_lock_order() -> None:
+    account = make_paper_account()
+    position = open_long(account)
+    run_steps(1, 3)
+
+    closed = services.close_position(position=position, now=at(3))
+
+    assert closed.state == PositionState.CLOSED
+    assert closed.ended_step == 3

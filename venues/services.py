@@ -1,0 +1,226 @@
+"""Make accounts: everything that was entered is checked before anything is kept."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser, User
+from django.db import IntegrityError, transaction
+
+from riskhub import crypto, logs
+from riskhub.teams import audit
+from riskhub.teams.models import Team
+from venues import registry
+from venues.base import VenueAdapter
+from venues.errors import BadAccount
+from venues.models import Account
+
+_LONGEST_LABEL = 60
+_LONGEST_WALLET = 120
+_LONGEST_URL = 300
+_LONGEST_SECRET = 8_000
+# 64 hexadecimal digits, a base58 key pair, an extended key, or a list of words.
+_PRIVATE_KEY = re.compile(
+    r"(0x)?[0-9a-fA-F]{64}|[1-9A-HJ-NP-Za-km-z]{85,90}|xprv\w{100,}|(ed25519|PRIVATE KEY).*",
+    re.DOTALL,
+)
+_SEED_WORDS = (12, 15, 18, 21, 24)
+_WORD = re.compile(r"[a-z]{3,8}")
+# What people call the third secret; ccxt calls it password.
+_ALIASES = {"passphrase": "password", "apisecret": "secret", "secretkey": "secret"}
+
+
+def create_account(
+    *,
+    team: Team,
+    venue: str,
+    label: str,
+    now: datetime,
+    wallet: str = "",
+    credentials: Mapping[str, str] | None = None,
+    environment: str = "",
+    options: Mapping[str, Any] | None = None,
+    user: User | AnonymousUser | None = None,
+) -> Account:
+    """Make an account that is due for its first poll at once, and record who made it.
+
+    credentials     secret fields by name; spelling is forgiven (API_KEY is apiKey)
+    environment     base URL in place of the venue's own hosts; "" for the venue itself
+    options         what the adapter understands, such as "scopes"
+
+    Raises BadAccount with one sentence that says what to do and holds no secret.
+    """
+    adapter = registry.get(venue.strip().lower())
+    account = Account(
+        team=team,
+        venue=adapter.slug,
+        label=check_label(label),
+        wallet=check_wallet(wallet, adapter=adapter),
+        environment=check_base_url(environment),
+        options=dict(options or {}),
+        is_simulated=adapter.is_simulated,
+        poll_budget_s=settings.POLL_BUDGET_S,
+        next_poll_at=now,
+        created_at=now,
+    )
+    secrets = check_credentials(credentials or {}, adapter=adapter, has_wallet=bool(account.wallet))
+    _refuse_twin(account)
+    account.credentials = crypto.Secrets.of(secrets)
+    _save(account, names=sorted(secrets), user=user, now=now)
+    return account
+
+
+def check_label(label: str) -> str:
+    """Return a label without space around it; raises BadAccount."""
+    label = label.strip()
+    if not label:
+        raise BadAccount("The account needs a label, a short name of your own.")
+    if len(label) > _LONGEST_LABEL or not label.isprintable():
+        raise BadAccount(f"A label has up to {_LONGEST_LABEL} printable characters.")
+    if is_private(label):
+        raise BadAccount("The label looks like a private key; choose a name that is no secret.")
+    return label
+
+
+def check_wallet(wallet: str, *, adapter: VenueAdapter) -> str:
+    """Return a wallet address in its canonical spelling; raises BadAccount.
+
+    What looks like a private key or a seed phrase is refused and never echoed.
+    """
+    wallet = wallet.strip()
+    if not wallet:
+        return ""
+    if is_private(wallet):
+        raise BadAccount(
+            "This looks like a private key or a seed phrase. RiskHub reads with the public wallet "
+            "address alone; treat what you entered as exposed if others can see your screen."
+        )
+    if not adapter.needs_wallet and "walletAddress" not in adapter.credentials:
+        raise BadAccount(f"{adapter.label} takes no wallet address; leave it out.")
+    if len(wallet) > _LONGEST_WALLET or not wallet.isprintable():
+        raise BadAccount("The wallet address is too long or holds unprintable characters.")
+    return adapter.check_wallet(wallet)
+
+
+def is_private(text: str) -> bool:
+    """Tell whether a text is shaped like a private key or a seed phrase."""
+    words = text.split()
+    is_seed = len(words) in _SEED_WORDS and all(_WORD.fullmatch(word) for word in words)
+    return is_seed or _PRIVATE_KEY.fullmatch(text.strip()) is not None
+
+
+def check_credentials(
+    given: Mapping[str, str], *, adapter: VenueAdapter, has_wallet: bool
+) -> dict[str, str]:
+    """Return the secret fields under the adapter's names; raises BadAccount naming the field.
+
+    Where a wallet address is enough, no other field is needed.
+    """
+    names = {_plain(name): name for name in adapter.credentials}
+    secrets = dict(_named(item, names=names, adapter=adapter) for item in given.items())
+    if adapter.needs_wallet and not has_wallet:
+        raise BadAccount(f"{adapter.label} needs the wallet address of the account.")
+    is_enough = adapter.needs_wallet and not secrets
+    missing = [] if is_enough else [name for name in adapter.credentials if name not in secrets]
+    if missing:
+        needed = _listed(adapter.credentials)
+        raise BadAccount(f"{adapter.label} needs {needed}; {_listed(missing)} is missing.")
+    for value in secrets.values():
+        logs.remember_secret(value)
+    return secrets
+
+
+def check_base_url(url: str) -> str:
+    """Return a base URL without a slash at its end, or ""; raises BadAccount."""
+    url = url.strip().rstrip("/")
+    if not url:
+        return ""
+    try:
+        parts = urlsplit(url)
+        is_sound = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_sound = False
+    if not is_sound or not url.isprintable() or " " in url or len(url) > _LONGEST_URL:
+        raise BadAccount("The base URL should look like https://host or http://host:port/path.")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise BadAccount("The base URL must hold no user, password, query or fragment.")
+    return url
+
+
+def _named(
+    item: tuple[str, str], *, names: Mapping[str, str], adapter: VenueAdapter
+) -> tuple[str, str]:
+    given, value = item
+    plain = _plain(given)
+    name = names.get(plain) or names.get(_ALIASES.get(plain, ""))
+    if name is None:
+        takes = _listed(adapter.credentials) or "no credentials"
+        raise BadAccount(f"{adapter.label} takes {takes}, not {_shown(given)}.")
+    if not isinstance(value, str) or not value.strip() or len(value) > _LONGEST_SECRET:
+        raise BadAccount(f"{name} is empty, too long or no text.")
+    return name, value.strip()
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def _shown(name: str) -> str:
+    """Return a field's name for a sentence; a secret in the wrong column is not repeated."""
+    is_name = re.fullmatch(r"[A-Za-z][A-Za-z0-9_ -]{0,20}", name) is not None
+    return repr(name) if is_name else "a field of another name"
+
+
+def _listed(names: tuple[str, ...] | list[str]) -> str:
+    *first, last = names or [""]
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def _refuse_twin(account: Account) -> None:
+    """Refuse a label used twice, and a wallet that would count every position twice."""
+    others = Account.objects.filter(team=account.team, venue=account.venue)
+    if others.filter(label=account.label).exists():
+        raise _label_taken(account)
+    same = others.filter(
+        wallet=account.wallet, environment=account.environment, options=account.options
+    )
+    twin = same.first() if account.wallet else None
+    if twin is not None:
+        raise BadAccount(f"This wallet is already read as {twin}; its positions would count twice.")
+
+
+def _label_taken(account: Account) -> BadAccount:
+    return BadAccount(f"There is already an account {account}; choose another label.")
+
+
+def _save(
+    account: Account,
+    *,
+    names: list[str],
+    user: User | AnonymousUser | None,
+    now: datetime,
+) -> None:
+    try:
+        with transaction.atomic():
+            account.save(force_insert=True)
+            audit.record(
+                team=account.team,
+                action="account.added",
+                subject=str(account),
+                now=now,
+                user=user,
+                # Names alone: the values are secrets, and an option may hold one by mistake.
+                detail={
+                    "wallet": account.wallet,
+                    "environment": account.environment,
+                    "credentials": names,
+                    "options": sorted(account.options),
+                },
+            )
+    except IntegrityError:
+        raise _label_taken(account) from None
