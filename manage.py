@@ -7,6 +7,8 @@ import sys
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "riskhub.settings")
+    # A person at a terminal reads the command's own sentences; the running system logs everything.
+    os.environ.setdefault("RISKHUB_LOG_LEVEL", "ERROR")
     try:
         from django.core.management import execute_from_command_line
     except ImportError:

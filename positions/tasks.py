@@ -73,10 +73,10 @@ def refresh_prices(*, venue: str, environment: str, symbols: list[str], **_: obj
 @shared_task(queue="default")
 def advance_reference(**_: object) -> None:
     """Let the local venue's simulated time go on."""
-    from venues.reference import book
+    from venues.reference import steps
 
     now = clock.now()
-    book.advance(now=now)
+    steps.advance(now=now)
     heartbeat.beat(cycle="reference", now=now)
 
 

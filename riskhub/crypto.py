@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import models
 
 
-class Undecryptable(Exception):
+class UndecryptableError(Exception):
     """A stored secret does not open with any of the configured keys."""
 
 
@@ -24,22 +24,22 @@ def encrypt(plain: dict[str, str]) -> bytes:
 
 
 def decrypt(sealed: bytes) -> dict[str, str]:
-    """Return what was sealed; raises Undecryptable on a foreign key or a changed byte."""
+    """Return what was sealed; raises UndecryptableError on a foreign key or a changed byte."""
     try:
         opened: dict[str, str] = json.loads(_box().decrypt(bytes(sealed)))
     except InvalidToken:
-        raise Undecryptable(
+        raise UndecryptableError(
             "A stored secret does not open with RISKHUB_FIELD_KEYS; put the earlier key back."
         ) from None
     return opened
 
 
 def rotate(sealed: bytes) -> bytes:
-    """Return the same secret sealed with the newest key; raises Undecryptable."""
+    """Return the same secret sealed with the newest key; raises UndecryptableError."""
     try:
         return _box().rotate(bytes(sealed))
     except InvalidToken:
-        raise Undecryptable(
+        raise UndecryptableError(
             "A stored secret does not open with RISKHUB_FIELD_KEYS; put the earlier key back."
         ) from None
 
@@ -80,7 +80,7 @@ class Secrets:
         return cls(encrypt(plain)) if plain else cls()
 
     def open(self) -> dict[str, str]:
-        """Return the texts; raises Undecryptable."""
+        """Return the texts; raises UndecryptableError."""
         return decrypt(self.sealed) if self.sealed else {}
 
     def __bool__(self) -> bool:

@@ -123,6 +123,7 @@ def config(*, level: str) -> dict[str, Any]:
             "celery.beat": {"level": "WARNING"},
             "celery.app.trace": {"level": "WARNING"},
             "celery.worker.strategy": {"level": "WARNING"},
+            "axes": {"level": "WARNING"},
         },
     }
 

@@ -19,6 +19,7 @@ for _name in ("EMAIL_URL", "RISKHUB_PRODUCTION", "RISKHUB_DEBUG", "ALLOWED_HOSTS
 
 from riskhub.settings import *  # noqa: E402, F403
 
+STATIC_ROOT.mkdir(exist_ok=True)  # noqa: F405
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 STORAGES = {

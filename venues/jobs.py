@@ -94,7 +94,7 @@ def _job(account: Account) -> Job:
 def _opened(account: Account) -> dict[str, str]:
     try:
         secrets = cast(crypto.Secrets, account.credentials or crypto.Secrets()).open()
-    except crypto.Undecryptable as error:
+    except crypto.UndecryptableError as error:
         raise BadAccount(str(error)) from None
     for value in secrets.values():
         logs.remember_secret(value)

@@ -27,7 +27,7 @@ from positions.alerts.base import Message as OutgoingMessage
 from positions.alerts.models import Channel, Delivery, DeliveryState, Incident, Message, Reason
 from positions.alerts.retries import next_delay_s
 from riskhub import clock, killpoints, logs
-from riskhub.crypto import Undecryptable
+from riskhub.crypto import UndecryptableError
 
 log = logs.get(__name__)
 
@@ -232,7 +232,7 @@ def open_config(channel: Channel) -> Config:
     secrets: Any = channel.secrets
     try:
         opened: dict[str, str] = secrets.open() if secrets else {}
-    except Undecryptable as error:
+    except UndecryptableError as error:
         raise DeliveryError(str(error), retryable=True) from None
     for secret in opened.values():
         logs.remember_secret(secret)

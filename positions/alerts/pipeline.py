@@ -71,7 +71,7 @@ def evaluate(
     by_id = {position.pk: position for position in positions}
     incidents = _open_incidents(team_id, by_id)
     changes = Changes(now)
-    for rule, watch in watch_positions(rules=rules, positions=positions, now=now):
+    for rule, watch in watch_positions(rules=rules, positions=list(by_id.values()), now=now):
         follow(rule=rule, watch=watch, incidents=incidents[rule.pk], changes=changes)
     event_rules = [rule for rule in rules if rule.kind == RuleKind.EVENT]
     follow_events(

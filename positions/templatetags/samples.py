@@ -77,7 +77,7 @@ def _sample(word: str) -> Any:
 @register.simple_tag
 def sample_compartments() -> dict[str, Any]:
     """Return the data of a compartments figure: each severity, unknown, breached, merged."""
-    venues = [
+    venues: list[dict[str, Any]] = [
         {"label": venue, "merged": None, "compartments": _compartments(venue, positions)}
         for venue, positions in _VENUES
     ]

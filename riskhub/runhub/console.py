@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import sys
 from typing import TextIO
 
-from riskhub import clock
-
-_LINES, _WINDOW_S = 5, 10.0
+QUIET_S = 60.0
+_MOST_KINDS = 500
+# Ids and numbers tell apart lines that say the same.
+_PARTICULARS = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{16,}|\d+")
 
 
 class Console:
@@ -16,8 +18,8 @@ class Console:
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stdout
-        self._shown: dict[str, list[float]] = {}
-        self._held: dict[str, int] = {}
+        self._shown: dict[tuple[str, str], float] = {}
+        self._held: dict[tuple[str, str], int] = {}
 
     def say(self, text: str = "") -> None:
         """Print a sentence of the supervisor's own."""
@@ -25,15 +27,16 @@ class Console:
             self._stream.write(text + "\n")
             self._stream.flush()
 
-    def relay(self, name: str, text: str) -> None:
-        """Print a child's line, at most a few in ten seconds each: the log has them all."""
-        now = clock.monotonic_s()
-        recent = [at for at in self._shown.get(name, []) if now - at < _WINDOW_S]
-        if len(recent) >= _LINES:
-            self._held[name] = self._held.get(name, 0) + 1
+    def relay(self, name: str, text: str, *, now_s: float) -> None:
+        """Print a child's line; one that says the same again, at most once a minute."""
+        kind = (name, _PARTICULARS.sub("#", text))
+        if now_s - self._shown.get(kind, -QUIET_S) < QUIET_S:
+            self._held[kind] = self._held.get(kind, 0) + 1
             return
-        held = self._held.pop(name, 0)
-        if held:
-            self.say(f"{name:>14} | ... {held} more in logs/{name}.log")
-        self.say(f"{name:>14} | {text}")
-        self._shown[name] = [*recent, now]
+        if len(self._shown) > _MOST_KINDS:
+            self._shown.clear()
+            self._held.clear()
+        held = self._held.pop(kind, 0)
+        more = f" (and {held} more like it in logs/{name}.log)" if held else ""
+        self.say(f"{name:>14} | {text}{more}")
+        self._shown[kind] = now_s

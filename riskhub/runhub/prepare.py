@@ -168,7 +168,7 @@ def _static_digest() -> str:
 def _ensure_demo(*, now: datetime, say: Say) -> None:
 
     try:
-        ensure_demo(now=now)
+        ensure_demo(team=default_team(now=now), now=now)
     except Exception as error:  # noqa: BLE001 - the demo must not keep real accounts unwatched
         logs.get(__name__).error("demo book failed", exc_info=True)
         say(f"The demo book could not be made ({first_line(error)}); starting without it.")

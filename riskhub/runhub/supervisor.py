@@ -195,9 +195,10 @@ class Supervisor:
 
     def _relay(self, name: str, lines: Sequence[str]) -> None:
         for line in lines:
-            text = line if self._is_verbose else loud_part(line)
-            if text:
-                self.console.relay(name, text)
+            if self._is_verbose:
+                self.console.say(f"{name:>14} | {line}")
+            elif text := loud_part(line):
+                self.console.relay(name, text, now_s=clock.monotonic_s())
 
     def _tend(self, child: Child) -> None:
         now = clock.monotonic_s()

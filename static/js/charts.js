@@ -42,6 +42,7 @@
   // A custom property that holds light-dark() resolves only where it is used as a colour.
   function colours() {
     const probe = document.createElement("span");
+    probe.style.forcedColorAdjust = "none"; // a picture in one colour says nothing
     document.body.append(probe);
     const found = {};
     for (const [name, token] of Object.entries(NAMES)) {

@@ -54,7 +54,12 @@
   });
 
   // A button that only a page without JavaScript needs.
-  for (const element of document.querySelectorAll("[data-no-script]")) element.hidden = true;
+  function hideNoScript() {
+    for (const element of document.querySelectorAll("[data-no-script]")) element.hidden = true;
+  }
+
+  hideNoScript();
+  document.addEventListener("htmx:afterSettle", hideNoScript);
 
   setServerNow(document.body.dataset.serverNow);
   setInterval(tick, 1000);

@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from positions.alerts import defaults, services
+from positions.alerts import defaults, pipeline, services
 from positions.alerts.models import AlertRule, Channel, Delivery, Incident, Message
 from tests.alerts.conftest import evaluate, evaluate_staleness
 from tests.factories import (
@@ -471,9 +471,7 @@ def test_the_number_of_queries_does_not_depend_on_the_number_of_positions(team, 
         positions = [make_position(account, margin_ratio=ratio) for account in accounts]
         for position in positions:
             position.refresh_from_db(fields=["provenance"])
-        with CaptureQueriesContext(
-            connection,
-        ) as queries:
+        with CaptureQueriesContext(connection) as queries:
             evaluate(*positions)
         counts.append(len(queries))
 
@@ -481,9 +479,14 @@ def test_the_number_of_queries_does_not_depend_on_the_number_of_positions(team, 
     assert Incident.objects.count() == (0 if ratio < 0.5 else 42)
 
 
-def test_nothing_to_evaluate_asks_the_database_nothing(team, django_assert_num_queries):
-    from positions.alerts import pipeline
+def test_a_position_that_is_given_twice_counts_once(team, channel, position):
+    make_rule(team)
+    position.margin_ratio = 0.9
 
+    assert evaluate(position, position) == ["first"]
+
+
+def test_nothing_to_evaluate_asks_the_database_nothing(team, django_assert_num_queries):
     with django_assert_num_queries(0):
         pipeline.evaluate(team_id=team.pk, positions=[], events=[], now=NOW)
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from positions import freshness
+from positions.alerts import pipeline
 from positions.alerts.defaults import ensure_defaults
 from positions.alerts.models import Incident, Message
 from tests.alerts.conftest import evaluate_staleness
@@ -147,13 +148,7 @@ def test_queries_do_not_grow_with_accounts(team, channel, django_assert_num_quer
         make_coverage(make_account(team))
 
     with django_assert_num_queries(5):
-        evaluate_quietly(later(5))
-
-
-def evaluate_quietly(now):
-    from positions.alerts import pipeline
-
-    pipeline.evaluate_staleness(now=now)
+        pipeline.evaluate_staleness(now=later(5))
 
 
 def test_teams_are_judged_each_by_its_own_rules(account):

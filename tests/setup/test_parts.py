@@ -1,5 +1,6 @@
 """The supervisor's parts: port, log file, notices, database copy, probes, command lines."""
 
+import io
 import json
 import socket
 import sqlite3
@@ -16,6 +17,7 @@ from riskhub.notices import Notice
 from riskhub.runhub import plan
 from riskhub.runhub.backup import KEPT, copy_database
 from riskhub.runhub.child import exit_words
+from riskhub.runhub.console import QUIET_S, Console
 from riskhub.runhub.facts import Facts
 from riskhub.runhub.logfile import LogFile, loud_part
 from riskhub.runhub.port import PortError, open_listener
@@ -93,6 +95,22 @@ def test_logs_are_for_their_owner_alone(tmp_path: Path) -> None:
 )
 def test_the_console_shows_warnings_and_worse(line: str, loud: str | None) -> None:
     assert loud_part(line) == loud
+
+
+def test_a_line_that_says_the_same_is_shown_once_a_minute() -> None:
+    stream = io.StringIO()
+    console = Console(stream)
+
+    for number in range(3):
+        console.relay("web", f"error: task {number} failed", now_s=5.0 + number)
+    console.relay("web", "error: another", now_s=9.0)
+    console.relay("web", "error: task 9 failed", now_s=5.0 + QUIET_S)
+
+    assert stream.getvalue().splitlines() == [
+        "           web | error: task 0 failed",
+        "           web | error: another",
+        "           web | error: task 9 failed (and 2 more like it in logs/web.log)",
+    ]
 
 
 def test_notices_come_back_worst_first(tmp_path: Path) -> None:

@@ -167,7 +167,7 @@ def serving() -> Iterator[Server]:
     try:
         yield server
     finally:
-        asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(10)
+        asyncio.run_coroutine_threadsafe(_stop(runner), loop).result(10)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10)
 
@@ -182,6 +182,15 @@ async def _start(server: Server) -> web.AppRunner:
     port = runner.addresses[0][1]
     server.base = f"http://127.0.0.1:{port}"
     return runner
+
+
+async def _stop(runner: web.AppRunner) -> None:
+    """Stop, and end what still hangs."""
+    await runner.cleanup()
+    hanging = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in hanging:
+        task.cancel()
+    await asyncio.gather(*hanging, return_exceptions=True)
 
 
 async def _asked(request: web.Request, venue: str, name: str) -> Asked:

@@ -3,8 +3,7 @@ from __future__ import annotations
 import pytest
 
 from positions.engine.types import PositionState
-from positions.risk.severity import severity
-from tests.venues.reference_book import START, at, run_steps, start_demo, state
+from tests.venues.reference_book import at, run_steps, start_demo, state
 from venues.models import Account
 from venues.reference import demo, keeper
 from venues.reference.models import ReferencePosition, ReferenceRun
@@ -121,8 +120,3 @@ def _open() -> list[ReferencePosition]:
 
 def _seat(row: ReferencePosition) -> tuple[str, str, str]:
     return (row.account.label, row.market.symbol, row.slot)
-
-
-def test_severities_match_the_levels_of_the_page() -> None:
-    assert severity(margin_ratio=0.5, distance=0.0125) == "critical"
-    assert START.tzinfo is not None

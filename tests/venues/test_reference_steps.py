@@ -24,7 +24,13 @@ from tests.venues.reference_book import (
     wipe,
 )
 from venues.reference import services, steps
-from venues.reference.models import ReferenceEntry, ReferenceMarket, ReferencePosition, ReferenceRun
+from venues.reference.models import (
+    ReferenceBalance,
+    ReferenceEntry,
+    ReferenceMarket,
+    ReferencePosition,
+    ReferenceRun,
+)
 from venues.reference.world import next_worlds, quotes
 
 pytestmark = pytest.mark.django_db
@@ -134,7 +140,9 @@ def test_a_second_call_in_the_same_second_does_nothing() -> None:
 
 def test_a_position_dies_at_the_first_mark_that_meets_the_condition() -> None:
     account = make_paper_account(style="okx", USDT="10000")
-    position = open_long(account, "ETH/USDT:USDT", contracts=Decimal("5.2"), leverage=60)
+    position = open_long(
+        account, "ETH/USDT:USDT", side=Side.SHORT, contracts=Decimal("5.2"), leverage=60
+    )
     held = position.compartment
     worlds = next_worlds(world=ReferenceRun.objects.get().world, seed=SEED, count=239)
     marks = [(world.step, quotes(world=world)["ETH/USDT:USDT"]) for world in worlds]
@@ -155,7 +163,7 @@ def test_a_position_dies_at_the_first_mark_that_meets_the_condition() -> None:
 def test_one_end_changes_no_other_position() -> None:
     account = make_paper_account(style="okx", USDT="20000")
     calm = open_long(account, contracts=Decimal("0.05"), leverage=3)
-    open_long(account, "ETH/USDT:USDT", contracts=Decimal("5.2"), leverage=60)
+    open_long(account, "ETH/USDT:USDT", side=Side.SHORT, contracts=Decimal("5.2"), leverage=60)
     paid = purse("owner", position=calm)
 
     run_steps(1, 239)
@@ -208,46 +216,55 @@ def test_the_balances_are_the_sum_of_the_owners_entries() -> None:
 
     run_steps(1, 300, stride=5)
 
-    from venues.reference.models import ReferenceBalance
-
     for row in ReferenceBalance.objects.all():
         assert row.amount == purse("owner", account=row.account_id, unit=row.unit)
 
 
-def test_a_loss_never_exceeds_what_was_paid_into_the_compartment() -> None:
-    start_demo()
+def test_a_crash_costs_the_owner_the_collateral_and_not_a_unit_more() -> None:
+    account = make_paper_account()
+    position = open_long(account, leverage=20)
+    free = services.find_balance(account=account, unit="USDT")
+    _multiply_price("BTC", Fraction(3, 4))
 
-    run_steps(1, 600, stride=5)
+    done = steps.advance(now=at(1))
 
-    for row in ReferencePosition.objects.exclude(state=PositionState.OPEN):
-        entries = ReferenceEntry.objects.filter(position=row)
-        paid_in = sum(
-            entry.amount
-            for entry in entries.filter(payer="owner", payee="compartment")
-        )
-        fees = sum(entry.amount for entry in entries.filter(payer="owner", payee="venue"))
-        funding = purse("compartment", position=row, reason="funding")
-        assert -purse("owner", position=row) <= paid_in + fees + max(0, funding)
+    row = ReferencePosition.objects.get(pk=position.pk)
+    assert done.liquidated == 1
+    assert row.compartment.collateral == 0
+    assert purse("compartment", position=row) == 0
+    assert purse("insurance", position=row) < 0
+    assert services.find_balance(account=account, unit="USDT") == free
+
+
+def test_what_a_liquidation_leaves_goes_back_to_the_owner() -> None:
+    account = make_paper_account()
+    position = open_long(account, leverage=20)
+    _multiply_price("BTC", Fraction(953, 1000))
+
+    steps.advance(now=at(1))
+
+    row = ReferencePosition.objects.get(pk=position.pk)
+    assert row.state == PositionState.LIQUIDATED
+    left = purse("owner", position=row, reason="leftover")
+    fee = purse("insurance", position=row, reason="liquidation_fee")
+    assert fee > 0 or left > 0
+    assert 0 <= left + fee < position.compartment.collateral
+    assert purse("insurance", position=row) == fee
+
+
+def _multiply_price(asset: str, factor: Fraction) -> None:
+    run = ReferenceRun.objects.get()
+    run.assets[asset] = int(run.assets[asset] * factor)
+    run.save(update_fields=["assets"])
 
 
 def test_a_quiet_step_takes_few_queries_however_many_are_due() -> None:
     start_demo()
     run_steps(1, 10)
 
-    with CaptureQueriesContext(connection, ) as one:
+    with CaptureQueriesContext(connection) as one:
         steps.advance(now=at(11))
     with CaptureQueriesContext(connection) as five:
         steps.advance(now=at(16))
 
     assert len(one) == len(five) <= 9
-
-
-def test_services_and_steps_take_the_same_lock_order() -> None:
-    account = make_paper_account()
-    position = open_long(account)
-    run_steps(1, 3)
-
-    closed = services.close_position(position=position, now=at(3))
-
-    assert closed.state == PositionState.CLOSED
-    assert closed.ended_step == 3

@@ -282,7 +282,7 @@ def test_no_form_field_moves_a_row_to_or_from_another_team(route, mine, foreign)
         response = getattr(log_in(), method)(route.url(mine), form, **kind)
 
         after = ownership()
-        assert response.status_code < 500, method
+        assert response.status_code != 500, method
         assert after["foreign"] == before["foreign"], method
         assert after["powers"] == before["powers"], method
         assert moved(before["owners"], after["owners"]) == {}, method

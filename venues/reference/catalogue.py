@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from functools import cache
 
 from positions.engine.rules import find_rule
 from positions.engine.tiers import with_amounts
@@ -234,6 +235,7 @@ STYLES: Mapping[str, Style] = {
 }
 
 
+@cache
 def exact(value: Decimal | int | float) -> Fraction:
     """Return a figure of this file as the exact number that its digits say."""
     return Fraction(str(value))

@@ -34,8 +34,9 @@ _OLD = 5_400
 _TAKE_PROFIT = 2
 _DEFEND_ABOVE = Fraction(4, 5)
 _DEFEND_BELOW = 2
-# Once in so many steps, on average: seeing that a position needs margin; trimming or adding back.
-_NOTICE_WITHIN, _TRIM_WITHIN, _LEAVE_WITHIN = 40, 600, 200
+# Each seat is looked at every fifth step, in turn; what follows counts in looks, on average.
+_LOOK_EVERY = 5
+_NOTICE_WITHIN, _TRIM_WITHIN, _LEAVE_WITHIN = 8, 120, 40
 # Paper money paid in whenever an order is not covered, smallest units.
 TOP_UP: Mapping[str, int] = {
     "USDT": 50_000 * 10**8,
@@ -118,6 +119,8 @@ def keep(*, book: Book, plan: Plan, prices: Mapping[str, Quote], seed: int) -> N
     """Do at this step what the keeper does; an order that is refused is left for another step."""
     plan.left |= {identity(row): row.ended_step or 0 for row in book.ended}
     for account, seat in plan.seats:
+        if (book.step + seat.number) % _LOOK_EVERY:
+            continue
         words = draw_words(seed=seed, stream=_STREAM + seat.number, first=book.step, count=1)[0]
         hand = _Hand(book, account, seat, prices[seat.symbol], int(words[0]), int(words[1]))
         try:
@@ -160,7 +163,7 @@ class _Hand:
     other: int
 
     def happens(self, within: int) -> bool:
-        """Tell whether what happens once in so many steps happens at this one."""
+        """Tell whether what happens at one look in so many happens at this one."""
         return self.chance % within == 0
 
 
@@ -209,9 +212,10 @@ def _decide(
 def _needs_margin(
     hand: _Hand, compartment: Compartment, equity: Fraction, initial: Fraction
 ) -> bool:
+    if not hand.happens(_NOTICE_WITHIN):
+        return False
     is_short_of_it = compartment.required(price=hand.price.mark) > _DEFEND_ABOVE * equity
-    is_worth_it = compartment.collateral < _DEFEND_BELOW * initial
-    return is_short_of_it and is_worth_it and hand.happens(_NOTICE_WITHIN)
+    return is_short_of_it and compartment.collateral < _DEFEND_BELOW * initial
 
 
 def _trim(hand: _Hand, compartment: Compartment) -> machine.Step:

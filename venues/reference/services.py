@@ -29,7 +29,12 @@ from venues.reference.catalogue import (
     Contract,
     exact,
 )
-from venues.reference.models import ReferenceMarket, ReferencePosition, ReferenceRun
+from venues.reference.models import (
+    ReferenceBalance,
+    ReferenceMarket,
+    ReferencePosition,
+    ReferenceRun,
+)
 from venues.reference.world import Quote, quote
 
 SLUG = "reference"
@@ -149,6 +154,12 @@ def remove_margin(
         ),
         now,
     )
+
+
+def find_balance(*, account: Account, unit: str) -> int:
+    """Return what the owner holds outside compartments, smallest units of a settle coin."""
+    row = ReferenceBalance.objects.filter(account=account, unit=unit).first()
+    return row.amount if row else 0
 
 
 def rule_of(*, options: Mapping[str, Any], kind: str) -> str | None:

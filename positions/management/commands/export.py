@@ -26,7 +26,7 @@ class Command(BaseCommand):
         parser.add_argument("--team", default="", help="Name of the team; needed if there are two.")
         parser.add_argument("--all", action="store_true", help="With positions that have ended.")
 
-    def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002
+    def handle(self, *args: Any, **options: Any) -> None:
         _, lines = exports.FORMATS[options["format"]]
         try:
             team = _team(options["team"])
