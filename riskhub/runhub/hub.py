@@ -86,7 +86,9 @@ class Hub:
         self._facts = facts
         self._listener = listener
         self._supervisor = supervisor
-        self._env = plan.environment(facts=facts, run_id=run_id, listener=listener)
+        self._env = plan.environment(
+            facts=facts, run_id=run_id, listener=listener, machine=plan.machine_names()
+        )
         self._say = supervisor.console.say
         self._login = Login()
         supervisor.url = plan.open_url(listener)

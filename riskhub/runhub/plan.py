@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from riskhub.runhub.child import ChildSpec
@@ -17,16 +17,22 @@ from riskhub.runhub.ready import FILE_NAME as READY_FILE_NAME
 _ANY_HOST = frozenset({"0.0.0.0", "::"})  # noqa: S104 - recognised, not listened on
 
 
-def environment(*, facts: Facts, run_id: str, listener: socket.socket) -> dict[str, str]:
-    """Return what every child finds in its environment: the settings with the choices made."""
+def environment(
+    *, facts: Facts, run_id: str, listener: socket.socket, machine: Sequence[str]
+) -> dict[str, str]:
+    """Return what every child finds in its environment: the settings with the choices made.
+
+    machine  names by which others may call this machine, best first (`machine_names`)
+    """
     host, port = listener.getsockname()[:2]
-    names = [] if facts.is_hosts_chosen else list(map(_bracketed, names_of(host)))
+    own = list(machine) if host in _ANY_HOST else [host]
+    names = [] if facts.is_hosts_chosen else [_bracketed(name) for name in own]
     return {
         **os.environ,
         RUN_ID_NAME: run_id,
         "HOST": facts.host,
         "PORT": str(port),
-        "RISKHUB_URL": facts.public_url or _url(names_of(host)[0], port),
+        "RISKHUB_URL": facts.public_url or _url(own[0], port),
         "ALLOWED_HOSTS": ",".join(dict.fromkeys([*facts.allowed_hosts, *names])),
         "RISKHUB_DATA_DIR": facts.data_dir,
         "REDIS_URL": facts.redis_url,
@@ -37,10 +43,8 @@ def environment(*, facts: Facts, run_id: str, listener: socket.socket) -> dict[s
     }
 
 
-def names_of(host: str) -> list[str]:
-    """Return the names by which other machines may call a web server on `host`, best first."""
-    if host not in _ANY_HOST:
-        return [host]
+def machine_names() -> list[str]:
+    """Return this machine's address on its network and its name; nothing is sent to find out."""
     return [name for name in (_outward_address(), socket.gethostname()) if name] or ["localhost"]
 
 
@@ -143,7 +147,6 @@ def _bracketed(host: str) -> str:
 
 
 def _outward_address() -> str:
-    """Return the address this machine has on its network; nothing is sent to find out."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect(("192.0.2.1", 9))

@@ -8,6 +8,8 @@
   const QUAY = 18; // px between venues
   const NARROWEST = 20; // px
   const USUAL = 46; // px a compartment should have on the average before rows are added
+  const CROWDED = 26; // the same where there are more than MANY
+  const MANY = 40;
   const ABOVE_PX = 18; // above a deck: its label, and water that overflows
   const BELOW_PX = 22; // below a hull: the venue
   const LABEL_PX = 20; // water lower than this has its label above
@@ -59,7 +61,8 @@
   // The largest scale at which all fits in the rows wanted; one scale for every row.
   function pack(items, width) {
     const weights = weigh(items);
-    const wanted = Math.max(1, Math.ceil((items.length * USUAL) / width));
+    const usual = items.length > MANY ? CROWDED : USUAL;
+    const wanted = Math.max(1, Math.ceil((items.length * usual) / width));
     const least = place(items, weights, 0, width).length;
     const rows = Math.max(wanted, least);
     let low = 0;
@@ -75,7 +78,7 @@
   function hover(item) {
     const name = item.isMerged ? `${item.label.slice(1)} more` : `${item.label} ${item.side || ""}`;
     const lines = [`${charts.plain(name)}, ${charts.plain(item.venue)}`];
-    lines.push(`margin ratio ${item.isMerged ? "up to " : ""}${format.isNumber(item.margin_ratio) ? format.percent(item.margin_ratio) : "unknown"}`);
+    lines.push(`margin ratio ${item.isMerged ? "up to " : ""}${item.margin_ratio >= 0 && format.isNumber(item.margin_ratio) ? format.percent(item.margin_ratio) : "unknown"}`);
     if (format.isNumber(item.distance)) lines.push(`${format.percent(item.distance)} from liquidation`);
     lines.push(`collateral ${format.isNumber(item.collateral_usd) ? format.dollars(item.collateral_usd) : "unknown"}`);
     if (item.is_simulated) lines.push("simulated");
@@ -216,7 +219,7 @@
       const pitch = 1 + above + below;
       rows.forEach((row, i) => row.forEach((box) => {
         box.base = -i * pitch;
-        box.isKnown = format.isNumber(box.item.margin_ratio);
+        box.isKnown = format.isNumber(box.item.margin_ratio) && box.item.margin_ratio >= 0;
         box.isShallow = box.isKnown && level(box) * hullPx < LABEL_PX;
       }));
       const boxes = rows.flat();

@@ -2,7 +2,6 @@
 
 import io
 import json
-import socket
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -199,7 +198,9 @@ def facts(tmp_path: Path) -> Facts:
 
 def test_children_are_told_the_port_that_was_chosen(facts: Facts) -> None:
     with open_listener(host="127.0.0.1", port=0) as listener:
-        env = plan.environment(facts=facts, run_id="r", listener=listener)
+        env = plan.environment(
+            facts=facts, run_id="r", listener=listener, machine=["10.1.2.3", "hub"]
+        )
         port = listener.getsockname()[1]
 
     assert env["PORT"] == str(port)
@@ -210,7 +211,9 @@ def test_children_are_told_the_port_that_was_chosen(facts: Facts) -> None:
 def test_what_a_person_chose_is_left_as_it_is(facts: Facts) -> None:
     chosen = replace(facts, public_url="https://r.example", is_hosts_chosen=True)
     with open_listener(host="0.0.0.0", port=0) as listener:
-        env = plan.environment(facts=chosen, run_id="r", listener=listener)
+        env = plan.environment(
+            facts=chosen, run_id="r", listener=listener, machine=["10.1.2.3", "hub"]
+        )
 
     assert env["RISKHUB_URL"] == "https://r.example"
     assert env["ALLOWED_HOSTS"] == "localhost,127.0.0.1"
@@ -218,10 +221,13 @@ def test_what_a_person_chose_is_left_as_it_is(facts: Facts) -> None:
 
 def test_a_server_for_all_addresses_serves_this_machines_own_names(facts: Facts) -> None:
     with open_listener(host="0.0.0.0", port=0) as listener:
-        env = plan.environment(facts=facts, run_id="r", listener=listener)
+        env = plan.environment(
+            facts=facts, run_id="r", listener=listener, machine=["10.1.2.3", "hub"]
+        )
         opened = plan.open_url(listener)
 
-    assert socket.gethostname() in env["ALLOWED_HOSTS"].split(",")
+    assert env["ALLOWED_HOSTS"] == "localhost,127.0.0.1,10.1.2.3,hub"
+    assert env["RISKHUB_URL"] == f"http://10.1.2.3:{env['PORT']}"
     assert opened.startswith("http://127.0.0.1:")
 
 

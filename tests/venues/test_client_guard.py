@@ -170,7 +170,7 @@ def test_a_private_key_makes_hyperliquid_write_nothing(replay: Replay) -> None:
     [
         ("hyperliquid", "positions_isolated_eth_doc"),
         ("aster", "positions_isolated_long_doc"),
-        ("grvt", "positions_long_btc"),
+        ("grvt", "positions_isolated_short_btc"),
     ],
 )
 def test_venues_whose_reading_writes_are_only_read(

@@ -65,12 +65,12 @@ def test_a_pause_is_not_caught_up() -> None:
 
 def test_two_runs_of_one_seed_are_the_same_to_the_byte() -> None:
     start_demo()
-    run_steps(1, 130)
+    run_steps(1, 80)
     first = state()
     wipe()
 
     start_demo()
-    run_steps(1, 130)
+    run_steps(1, 80)
 
     assert state() == first
 
@@ -197,7 +197,7 @@ def test_longs_pay_shorts_when_the_rate_is_positive() -> None:
 def test_money_is_conserved_over_a_long_run() -> None:
     start_demo()
 
-    run_steps(1, 600, stride=5)
+    run_steps(1, 300, stride=5)
 
     rows = ReferencePosition.objects.select_related("account", "market")
     assert {row.state for row in rows} >= {"open", "liquidated"}

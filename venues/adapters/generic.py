@@ -35,6 +35,7 @@ from venues.rows import (
     read_each,
     read_instant,
     read_rows,
+    require,
     split_symbol,
     value_at,
 )
@@ -46,7 +47,7 @@ NO_MARK = "the venue's list of tickers holds no mark price"
 ANY_GET = tuple("GET " + "/{segment}" * length for length in range(1, 10))
 
 # Options of an account that are not parameters of the venue.
-OWN_OPTIONS = ("scopes",)
+OWN_OPTIONS = ("scopes", "symbols")
 
 # Printed where no price liquidates: Gate, KuCoin, Bybit's heirs. Above, no price of any contract.
 NO_PRICES = (999_999, 1_000_000, 99_999_999)
@@ -82,6 +83,7 @@ class Facts:
     posts         paths that read although they are POST requests
     mode_field    field of the row to believe where ccxt writes a fixed margin mode; None: ccxt
                   reads it, "": the row has none
+    rate_field    field of the row with the maintenance rate, where ccxt sends another
     """
 
     label: str
@@ -92,6 +94,7 @@ class Facts:
     posts: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
     mode_field: str | None = None
+    rate_field: str = ""
 
 
 WITH_PASSWORD = ("apiKey", "secret", "password")
@@ -142,8 +145,8 @@ VENUES: Mapping[str, Facts] = {
     "dydx": Facts("dYdX", (), prices="", needs_wallet=True, rules=("linear-mark-strict",)),
     "extended": Facts("Extended", ("apiKey",)),
     "fmfwio": Facts("FMFW.io"),
-    "gate": Facts("Gate", scopes=GATE_SCOPES, rules=GATE_RULES),
-    "gateeu": Facts("Gate EU", scopes=GATE_SCOPES, rules=GATE_RULES),
+    "gate": Facts("Gate", scopes=GATE_SCOPES, rules=GATE_RULES, rate_field="maintenance_rate"),
+    "gateeu": Facts("Gate EU", scopes=GATE_SCOPES, rules=GATE_RULES, rate_field="maintenance_rate"),
     "grvt": Facts(
         "GRVT",
         ("privateKey",),
@@ -176,7 +179,8 @@ VENUES: Mapping[str, Facts] = {
     "nado": Facts("Nado", (), needs_wallet=True),
     "pacifica": Facts("Pacifica", (), needs_wallet=True),
     "paradex": Facts("Paradex", ("privateKey", "walletAddress"), posts=("/v1/auth/{account}",)),
-    "phemex": Facts("Phemex"),
+    # The other settle coins are asked for one by one, by options "settle" and "currency".
+    "phemex": Facts("Phemex", scopes={"linear:USDT": {"settle": "USDT"}}),
     "poloniex": Facts("Poloniex"),
     "toobit": Facts("Toobit", rules=("linear-entry",)),
     "weex": Facts("Weex", WITH_PASSWORD, prices=MARKS),
@@ -207,13 +211,13 @@ class Generic(VenueAdapter):
         """Read one scope. Raises VenueError."""
         check_scope(adapter=self, request=client.request, scope=scope)
         params = {**self.facts.scopes.get(scope, {}), **self._own_params(client.request)}
-        rows = await client.fetch("fetch_positions", None, params)
+        rows = await client.fetch("fetch_positions", self._symbols(client.request), params)
         if not isinstance(rows, list):
             raise UnreadableAnswer(f"{self.label} sent no list of positions.")
         settle = scope.partition(":")[2] if scope in self.facts.scopes else ""
 
         def read_row(row: Row) -> PositionReading | None:
-            reading = read_position(row, client=client, mode_field=self.facts.mode_field)
+            reading = read_position(row, client=client, facts=self.facts)
             return None if reading is None or _is_foreign(reading.market, settle) else reading
 
         return read_rows(scope=scope, rows=rows, read_row=read_row)
@@ -237,6 +241,12 @@ class Generic(VenueAdapter):
             raise errors[0]
         return PriceReading(quotes=tuple(quotes))
 
+    def _symbols(self, request: AccountRequest) -> list[str] | None:
+        # Some venues (hashkey) answer for named contracts alone.
+        named = request.options.get("symbols")
+        names = named.split(",") if isinstance(named, str) else named
+        return [str(name).strip() for name in names] if names else None
+
     def _own_params(self, request: AccountRequest) -> dict[str, Any]:
         return {name: value for name, value in request.options.items() if name not in OWN_OPTIONS}
 
@@ -248,8 +258,8 @@ class Told:
         self.row = row
         self.numbers = list(_numbers(row.fields.get("info")))
 
-    def take(self, name: str, *, where: re.Pattern[str] = ANY, otherwise: str = BY_CCXT) -> Figure:
-        """Return a unified number if the venue's row holds it; else unknown for `otherwise`.
+    def take(self, name: str, *, where: re.Pattern[str] = ANY) -> Figure:
+        """Return a unified number if the venue's row holds it; else it is unknown.
 
         Raises RowError when it is not a number.
         """
@@ -257,16 +267,18 @@ class Told:
         if figure.value is None:
             return figure
         text = self._find(float(figure.value), where)
-        return Figure.unknown(otherwise) if text is None else Figure.reported(text)
+        return Figure.unknown(BY_CCXT) if text is None else Figure.reported(text)
 
-    def size(self) -> Figure:
-        """Return the signed number of contracts, derived where ccxt converted the unit."""
-        figure = self.row.number("contracts", none=("",), reason="ccxt does not find the size")
-        if not figure.is_known:
-            raise RowError(figure.reason)
-        told = self.take("contracts")
-        magnitude = told.otherwise(Figure.derived(figure.value or 0)).magnitude()
-        return magnitude if figure.value == figure.magnitude().value else _negative(magnitude)
+    def contracts(self) -> Figure:
+        """Return the number of contracts without sign."""
+        figure = require(self.row, "contracts").magnitude()
+        value = float(figure.value or 0)
+        text = self._find(value, ANY) or self._find(-value, ANY)
+        return Figure.reported(text).magnitude() if text else Figure.derived(figure.value or 0)
+
+    def field(self, name: str) -> Figure:
+        """Return a number of the venue's own row; raises RowError when it is not one."""
+        return Row(self.row.fields.get("info")).number(name, none=("",))
 
     def switch(self) -> bool | None:
         """Return whether the venue adds margin by itself; None when the row does not say."""
@@ -277,30 +289,24 @@ class Told:
         return None
 
     def _find(self, value: float, where: re.Pattern[str]) -> str | None:
-        # A size may be printed with a sign that ccxt drops, never a profit: it must match whole.
         for name, number, text in self.numbers:
             if number == value and (not name or where.search(name)):
                 return text
-        for name, number, text in self.numbers:
-            if number == -value and (not name or where.search(name)):
-                return text.lstrip("-") if value >= 0 else f"-{text}"
         return None
 
 
-def read_position(
-    row: Row, *, client: VenueClient, mode_field: str | None
-) -> PositionReading | None:
+def read_position(row: Row, *, client: VenueClient, facts: Facts) -> PositionReading | None:
     """Return the reading of a unified position; None when it is flat. Raises RowError."""
     _refuse_bad_numbers(row.fields.get("info"))
-    told = Told(row)
-    size = told.size()
+    size = require(row, "contracts")
     if size.value == 0:
         return None
+    told = Told(row)
     side = _read_side(row, size)
-    contracts = size.magnitude()
+    contracts = told.contracts()
     market = client.market(row.text("symbol"))
-    mode = _read_mode(row, mode_field=mode_field)
-    mark = told.take("markPrice", where=MARK)
+    mode = _read_mode(row, mode_field=facts.mode_field)
+    mark = _positive(told.take("markPrice", where=MARK))
     return PositionReading(
         market=market,
         slot="net" if row.flag("hedged") is False else str(side),
@@ -308,14 +314,14 @@ def read_position(
         margin_mode=mode,
         contracts=contracts,
         entry_price=_positive(told.take("entryPrice")),
-        mark_price=_positive(mark),
+        mark_price=mark,
         collateral=_read_collateral(told, mode=mode),
         liquidation_price=_read_liquidation_price(told),
         unrealized_pnl=told.take("unrealizedPnl"),
         leverage=_positive(told.take("leverage", where=LEVERAGE)),
-        notional=value_at(market=market, contracts=contracts, price=_positive(mark)),
+        notional=value_at(market=market, contracts=contracts, price=mark),
         maintenance_margin=_positive(told.take("maintenanceMargin", where=MAINTENANCE)),
-        maintenance_rate=_positive(told.take("maintenanceMarginPercentage", where=MAINTENANCE)),
+        maintenance_rate=_read_rate(told, rate_field=facts.rate_field),
         venue_margin_ratio=told.take("marginRatio", where=RATIO),
         auto_add_margin=told.switch(),
         venue_time=read_instant(row, "lastUpdateTimestamp"),
@@ -354,6 +360,12 @@ def _read_collateral(told: Told, *, mode: MarginMode | None) -> Figure:
     return _positive(told.take("positionMargin", where=MARGIN))
 
 
+def _read_rate(told: Told, *, rate_field: str) -> Figure:
+    if rate_field:
+        return _positive(told.field(rate_field))
+    return _positive(told.take("maintenanceMarginPercentage", where=MAINTENANCE))
+
+
 def _read_liquidation_price(told: Told) -> Figure:
     price = _positive(told.take("liquidationPrice", where=LIQUIDATION))
     if price.value is not None and (price.value in NO_PRICES or price.value >= HIGHEST_PRICE):
@@ -385,11 +397,6 @@ def _positive(figure: Figure) -> Figure:
     if figure.value is not None and figure.value <= 0:
         return Figure.unknown(NOT_GIVEN)
     return figure
-
-
-def _negative(figure: Figure) -> Figure:
-    value = -(figure.value or 0)
-    return Figure(value=value, source=figure.source, text=f"-{figure.text}" if figure.text else "")
 
 
 def _numbers(value: Any, name: str = "") -> Iterator[tuple[str, float, str]]:

@@ -1,0 +1,130 @@
+"""Print how the product stands against plain floors: `make bench`.
+
+Each line times two things in the same run, in turns, and prints the ratio of their medians; single
+times on a shared machine say little. Nothing here passes or fails.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "riskhub.settings_test")
+
+FLOORS = (0.0, 50_000.0, 500_000.0, 1_000_000.0, 10_000_000.0)
+RATES = (0.004, 0.005, 0.01, 0.025, 0.05)
+TURNS = 5
+
+
+def main() -> None:
+    """Run every comparison and print a table."""
+    import django
+
+    django.setup()
+    print(f"{'what':52} {'ours':>10} {'floor':>10} {'floor/ours':>11}")  # noqa: T201
+    for name, ours, floor in comparisons():
+        mine, its = timed(ours, floor)
+        print(f"{name:52} {mine:9.4f}s {its:9.4f}s {its / mine:10.2f}x")  # noqa: T201
+
+
+def timed(ours: Callable[[], object], floor: Callable[[], object]) -> tuple[float, float]:
+    """Return the median seconds of both, measured in turns after one warm-up."""
+    seconds: tuple[list[float], list[float]] = ([], [])
+    for turn in range(TURNS + 1):
+        for place, work in enumerate((ours, floor)):
+            start = time.perf_counter()
+            work()
+            if turn:
+                seconds[place].append(time.perf_counter() - start)
+    return statistics.median(seconds[0]), statistics.median(seconds[1])
+
+
+def comparisons() -> Iterator[tuple[str, Callable[[], object], Callable[[], object]]]:
+    """Yield (name, ours, floor)."""
+    yield from engine()
+    yield from store()
+
+
+def engine() -> Iterator[tuple[str, Callable[[], object], Callable[[], object]]]:
+    """The solver against a plain-Python loop that answers the liquidation price alone."""
+    from positions.engine.batch import build_batch
+    from positions.engine.solver import solve
+    from positions.engine.tiers import with_amounts
+    from positions.engine.types import Side, Terms, Tier
+    from tests.bench.baseline import liquidate
+
+    table = with_amounts(
+        tiers=tuple(Tier(floor, rate) for floor, rate in zip(FLOORS, RATES, strict=True))
+    )
+    for count in (1_000, 100_000):
+        random = np.random.default_rng(7)
+        entry = random.uniform(0.5, 90_000, count)
+        notional = 10 ** random.uniform(2, 7, count)
+        sign = random.choice([-1.0, 1.0], count)
+        mark = entry * random.uniform(0.97, 1.03, count)
+        columns = (sign, notional / entry, entry, notional / random.uniform(2, 50, count), mark)
+        rows = list(zip(*(column.tolist() for column in columns), strict=True))
+        terms = [
+            Terms(
+                rule="linear-mark",
+                side=Side.LONG if row[0] > 0 else Side.SHORT,
+                quantity=row[1],
+                entry_price=row[2],
+                collateral=row[3],
+                trigger_price=row[4],
+                tiers=table,
+            )
+            for row in rows
+        ]
+        batch = build_batch(terms=terms)
+        yield (
+            f"engine: {count:,} positions, all figures / price alone",
+            lambda batch=batch: solve(batch),
+            lambda rows=rows: liquidate(rows, FLOORS, RATES),
+        )
+
+
+def store() -> Iterator[tuple[str, Callable[[], object], Callable[[], object]]]:
+    """A whole ingest of 1,000 positions against writing as many bare rows."""
+    import sqlite3
+    from itertools import count
+    from pathlib import Path
+
+    from django.conf import settings
+    from django.core.management import call_command
+
+    from positions import ingest
+    from tests.factories import make_account
+    from tests.positions.readings import at, outcome, reading
+
+    call_command("migrate", verbosity=0)
+    account = make_account()
+    readings = [reading(f"A{n}/USDT:USDT") for n in range(1000)]
+    seconds = count(0, 30)
+
+    def ours() -> None:
+        second = next(seconds)
+        answer = outcome(account, *readings, seconds=second)
+        ingest.ingest_outcomes(outcomes=[answer], cycle=second + 1, now=at(second))
+
+    bare = sqlite3.connect(Path(settings.DATA_DIR) / "bare.sqlite3", isolation_level=None)
+    bare.execute("PRAGMA journal_mode=WAL")
+    names = ", ".join(f"c{n} REAL" for n in range(60))
+    bare.execute(f"CREATE TABLE bare (id INTEGER PRIMARY KEY, {names})")
+    marks = ", ".join("?" * 61)
+    rows = [(n, *(float(n) for _ in range(60))) for n in range(1000)]
+
+    def floor() -> None:
+        bare.execute("BEGIN IMMEDIATE")
+        bare.executemany(f"INSERT OR REPLACE INTO bare VALUES ({marks})", rows)
+        bare.execute("COMMIT")
+
+    yield "ingest: 1,000 positions, all of it / bare row writes", ours, floor
+
+
+if __name__ == "__main__":
+    main()
