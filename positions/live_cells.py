@@ -19,7 +19,7 @@ _FORMATS: dict[str, Callable[[float | None], str]] = {
     "engine_liquidation_price": formatting.price,
     "venue_liquidation_price": formatting.price,
     "liquidation_distance": lambda value: formatting.percent(value, digits=1),
-    "margin_ratio": lambda value: formatting.percent(value, digits=0),
+    "margin_ratio": formatting.percent,
     "collateral_usd": formatting.money,
     "notional_usd": formatting.money,
     "unrealized_pnl_usd": formatting.signed_money,

@@ -92,7 +92,7 @@ def _compartments(venue: str, positions: tuple[tuple[Any, ...], ...]) -> list[di
             "id": f"{venue}-{values[0]}",
             "url": "#compartments",
             "distance": None if values[3] is None else round((1 - values[3]) / 4.5, 4),
-            "is_simulated": venue == "Reference",
+            "is_simulated": venue.startswith("Reference"),
             **dict(zip(names, values, strict=True)),
         }
         for values in positions

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "riskhub.settings_test")
+os.environ.setdefault("RISKHUB_LOG_LEVEL", "CRITICAL")
 
 FLOORS = (0.0, 50_000.0, 500_000.0, 1_000_000.0, 10_000_000.0)
 RATES = (0.004, 0.005, 0.01, 0.025, 0.05)
@@ -25,10 +26,10 @@ def main() -> None:
     import django
 
     django.setup()
-    print(f"{'what':52} {'ours':>10} {'floor':>10} {'floor/ours':>11}")  # noqa: T201
+    print(f"{'what':52} {'ours':>10} {'floor':>10} {'ours/floor':>11}")  # noqa: T201
     for name, ours, floor in comparisons():
         mine, its = timed(ours, floor)
-        print(f"{name:52} {mine:9.4f}s {its:9.4f}s {its / mine:10.2f}x")  # noqa: T201
+        print(f"{name:52} {mine:9.4f}s {its:9.4f}s {mine / its:10.2f}x")  # noqa: T201
 
 
 def timed(ours: Callable[[], object], floor: Callable[[], object]) -> tuple[float, float]:

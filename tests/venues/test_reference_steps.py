@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -77,34 +78,42 @@ def test_two_runs_of_one_seed_are_the_same_to_the_byte() -> None:
 
 def test_catching_up_gives_the_ledger_of_an_undisturbed_run() -> None:
     start_demo()
-    run_steps(1, 250)
+    run_steps(1, 80)
     first = state()
     wipe()
 
     start_demo()
-    run_steps(1, 120, stride=5)
-    run_steps(121, 250, stride=2)
+    run_steps(1, 50, stride=5)
+    run_steps(51, 80, stride=2)
 
     assert "funding" in first
+    assert "liquidated" in first
     assert state() == first
 
 
 def test_a_crash_inside_a_step_leaves_nothing_of_it_behind() -> None:
     start_demo()
-    run_steps(1, 100)
+    run_steps(1, 70)
     undisturbed = state()
+    fatal = _first_end()
     wipe()
     start_demo()
-    run_steps(1, 98)
+    run_steps(1, fatal - 1)
     before = state()
 
-    for broken in ("reference_referencemarket", "reference_referenceposition"):
-        with pytest.raises(DatabaseError), connection.execute_wrapper(_fail_on_write_to(broken)):
-            steps.advance(now=at(99))
+    for broken in ("market", "position", "entry", "balance"):
+        wrapper = _fail_on_write_to(f"reference_reference{broken}")
+        with pytest.raises(DatabaseError), connection.execute_wrapper(wrapper):
+            steps.advance(now=at(fatal))
         assert state() == before
-    run_steps(99, 100)
+    run_steps(fatal, 70)
 
     assert state() == undisturbed
+
+
+def _first_end() -> int:
+    ended = ReferencePosition.objects.exclude(ended_step=None).order_by("ended_step")
+    return ended.values_list("ended_step", flat=True)[0] or 0
 
 
 def _fail_on_write_to(table: str) -> Callable[..., Any]:
@@ -125,6 +134,28 @@ def test_a_step_that_another_worker_took_is_left_to_it() -> None:
 
     assert claims == [True, False]
     assert ReferenceRun.objects.get().step == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_workers_that_advance_at_the_same_time_do_no_double_work() -> None:
+    start_demo()
+    run_steps(1, 60)
+    one_worker = state()
+    wipe()
+    start_demo()
+
+    with ThreadPoolExecutor(4) as workers:
+        done = [sum(workers.map(_advance_in_thread, [at(step)] * 4)) for step in range(1, 61)]
+
+    assert done == [1] * 60
+    assert state() == one_worker
+
+
+def _advance_in_thread(now: datetime) -> int:
+    try:
+        return steps.advance(now=now).steps
+    finally:
+        connection.close()
 
 
 def test_a_second_call_in_the_same_second_does_nothing() -> None:

@@ -84,6 +84,7 @@ class Facts:
     mode_field    field of the row to believe where ccxt writes a fixed margin mode; None: ccxt
                   reads it, "": the row has none
     rate_field    field of the row with the maintenance rate, where ccxt sends another
+    is_size_in_quote   the size of an inverse contract counts US dollars, not contracts
     """
 
     label: str
@@ -95,6 +96,7 @@ class Facts:
     rules: tuple[str, ...] = ()
     mode_field: str | None = None
     rate_field: str = ""
+    is_size_in_quote: bool = False
 
 
 WITH_PASSWORD = ("apiKey", "secret", "password")
@@ -130,7 +132,7 @@ VENUES: Mapping[str, Facts] = {
     "cryptocom": Facts("Crypto.com", posts=("/exchange/v1/private/get-positions",)),
     "deepcoin": Facts("DeepCoin", WITH_PASSWORD),
     "delta": Facts("Delta Exchange", rules=("linear-entry",)),
-    "deribit": Facts("Deribit"),
+    "deribit": Facts("Deribit", is_size_in_quote=True),
     "derive": Facts(
         "Derive",
         ("privateKey", "walletAddress"),
@@ -167,6 +169,7 @@ VENUES: Mapping[str, Facts] = {
         "HTX",
         scopes=LINEAR_INVERSE,
         posts=("/api/v1/contract_position_info", "/swap-api/v1/swap_position_info"),
+        mode_field="margin_mode",
     ),
     "kraken": Facts("Kraken", posts=("/0/private/OpenPositions",)),
     "krakenfutures": Facts("Kraken Futures"),
@@ -303,10 +306,12 @@ def read_position(row: Row, *, client: VenueClient, facts: Facts) -> PositionRea
         return None
     told = Told(row)
     side = _read_side(row, size)
-    contracts = told.contracts()
     market = client.market(row.text("symbol"))
+    contracts = _read_contracts(told, market=market, facts=facts)
     mode = _read_mode(row, mode_field=facts.mode_field)
     mark = _positive(told.take("markPrice", where=MARK))
+    notional = value_at(market=market, contracts=contracts, price=mark)
+    _check_value(told.take("notional"), notional=notional, mark=mark)
     return PositionReading(
         market=market,
         slot="net" if row.flag("hedged") is False else str(side),
@@ -319,7 +324,7 @@ def read_position(row: Row, *, client: VenueClient, facts: Facts) -> PositionRea
         liquidation_price=_read_liquidation_price(told),
         unrealized_pnl=told.take("unrealizedPnl"),
         leverage=_positive(told.take("leverage", where=LEVERAGE)),
-        notional=value_at(market=market, contracts=contracts, price=mark),
+        notional=notional,
         maintenance_margin=_positive(told.take("maintenanceMargin", where=MAINTENANCE)),
         maintenance_rate=_read_rate(told, rate_field=facts.rate_field),
         venue_margin_ratio=told.take("marginRatio", where=RATIO),
@@ -352,6 +357,24 @@ def _read_quote(row: Row) -> QuoteReading:
 
 def _ticker_time(row: Row) -> datetime | None:
     return read_instant(row, "timestamp")
+
+
+def _read_contracts(told: Told, *, market: MarketSpec, facts: Facts) -> Figure:
+    contracts = told.contracts()
+    if not facts.is_size_in_quote or market.kind is not ContractKind.INVERSE:
+        return contracts
+    return contracts.over(Figure.derived(Decimal(str(market.contract_size or 1))))
+
+
+def _check_value(told: Figure, *, notional: Figure, mark: Figure) -> None:
+    """Raise RowError where the venue's own value shows that a contract is of another size.
+
+    A factor of two, for some venues value a position at entry, and some in the quote currency.
+    """
+    ratios = [told.over(notional).magnitude(), told.over(notional.times(mark)).magnitude()]
+    known = [ratio.value for ratio in ratios if ratio.value is not None]
+    if known and not any(Decimal("0.5") <= value <= Decimal(2) for value in known):
+        raise RowError(f"the venue's own value {told.text} contradicts size times price")
 
 
 def _read_collateral(told: Told, *, mode: MarginMode | None) -> Figure:

@@ -17,7 +17,6 @@ class Command(BaseCommand):
         "Migrate the database (a SQLite file is copied first), collect static files, make the "
         "first login and the demo book. Does nothing that was done before."
     )
-    requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--json", action="store_true", help="one JSON object a line")
