@@ -24,7 +24,7 @@ lint: setup-test ## check style, format and types
 	@$(VENV) -m mypy riskhub positions venues
 
 bench: setup-test ## measure, beside a reference in the same run
-	@$(VENV) -m pytest tests/bench -m "" -s $(ARGS)
+	@$(VENV) -m tests.bench $(ARGS)
 
 proof: setup-test ## run the slow proofs, such as killing a poll at every step
 	@$(VENV) -m pytest -m slow $(ARGS)

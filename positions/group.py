@@ -148,7 +148,7 @@ def _refusal(refusal: Refusal) -> dict[str, str]:
 def load_positions(group: Group) -> None:
     rows = (
         Position.objects.filter(account_id__in=group.accounts)
-        .select_related("market", "life", "coverage")
+        .select_related("market", "life", "coverage", "provenance")
         .order_by("pk")
     )
     for row in rows:

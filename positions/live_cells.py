@@ -1,60 +1,182 @@
-"""A position's figures as browsers patch them in: text made once, where the change commits.
+"""A position's figures as people see them: made once, for a page and for what patches it.
 
-The shape is static/js/live.js's: {id, cells: {field: {text, title, value, source}}, ...}.
+`shown` says how a figure is written; `cells` is what browsers get after a commit. The shape is
+static/js/live.js's: {id, cells: {field: {text, title, value, source}}, ...}.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from positions.engine.types import Source
 from positions.models import Position
 from riskhub import formatting
 
-_FORMATS: dict[str, Callable[[float | None], str]] = {
-    "mark_price": formatting.price,
-    "liquidation_price": formatting.price,
-    "bankruptcy_price": formatting.price,
-    "entry_price": formatting.price,
-    "engine_liquidation_price": formatting.price,
-    "venue_liquidation_price": formatting.price,
-    "liquidation_distance": lambda value: formatting.percent(value, digits=1),
-    "margin_ratio": formatting.percent,
-    "collateral_usd": formatting.money,
-    "notional_usd": formatting.money,
-    "unrealized_pnl_usd": formatting.signed_money,
-    "quantity": formatting.quantity,
+# Sorts before every distance: nothing is left of a position that is bankrupt.
+BANKRUPT_FIRST = -1e9
+BANKRUPT = "bankrupt"
+# Amounts in US dollars, and the same in settle coins, which are shown where no dollars are known.
+_IN_COINS: Mapping[str, str] = {
+    "collateral_usd": "collateral",
+    "notional_usd": "notional",
+    "unrealized_pnl_usd": "unrealized_pnl",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How a figure is written.
+
+    name    a function of riskhub.formatting
+    digits  decimals of a per cent; None leaves them to the function
+    unit    USD, or "settle", "asset" of the market; "" for the forms that need none
+    """
+
+    name: str
+    digits: int | None = None
+    unit: str = ""
+
+
+_PRICE, _SETTLE, _PERCENT = Form("price"), Form("money", unit="settle"), Form("percent")
+_PROBABILITY, _COUNT = Form("probability"), Form("quantity")
+FORMS: Mapping[str, Form] = {
+    "contracts": _COUNT,
+    "contract_size": _COUNT,
+    "quantity": _COUNT,
+    "entry_price": _PRICE,
+    "mark_price": _PRICE,
+    "index_price": _PRICE,
+    "notional": _SETTLE,
+    "notional_usd": Form("money", unit="USD"),
+    "collateral": _SETTLE,
+    "collateral_usd": Form("money", unit="USD"),
+    "max_loss": _SETTLE,
+    "leverage": Form("leverage"),
+    "unrealized_pnl": Form("signed_money", unit="settle"),
+    "unrealized_pnl_usd": Form("signed_money", unit="USD"),
+    "maintenance_margin": _SETTLE,
+    "margin_ratio": _PERCENT,
+    "venue_margin_ratio": Form("quantity"),
+    "liquidation_price": _PRICE,
+    "venue_liquidation_price": _PRICE,
+    "engine_liquidation_price": _PRICE,
+    "bankruptcy_price": _PRICE,
+    "liquidation_distance": Form("percent", digits=1),
+    "distance_sigmas": Form("sigmas"),
+    "probability_1h": _PROBABILITY,
+    "probability_4h": _PROBABILITY,
+    "probability_24h": _PROBABILITY,
+    "probability_7d": _PROBABILITY,
+    "funding_rate": Form("percent", digits=4),
+    "adl_rank": _COUNT,
+}
+# What browsers are told of each change.
+LIVE = (
+    "mark_price",
+    "index_price",
+    "entry_price",
+    "quantity",
+    "liquidation_price",
+    "venue_liquidation_price",
+    "engine_liquidation_price",
+    "bankruptcy_price",
+    "liquidation_distance",
+    "margin_ratio",
+    "maintenance_margin",
+    "collateral",
+    "collateral_usd",
+    "notional_usd",
+    "unrealized_pnl",
+    "unrealized_pnl_usd",
+)
+# Only here could the venue have said it itself, so only here "ours" tells anything.
+TAGGED = frozenset({"liquidation_price"})
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One figure of one position, ready to be written.
+
+    unit    the coin or currency of an amount; "" otherwise
+    reason  why it is unknown, or why it stands in coins
+    """
+
+    name: str
+    value: float | None
+    form: Form
+    unit: str
+    source: str
+    reason: str
+
+    @property
+    def text(self) -> str:
+        """Return the figure as pages show it; "—" for the unknown."""
+        write: Callable[..., str] = getattr(formatting, self.form.name)
+        if self.unit:
+            return write(self.value, self.unit)
+        options = {} if self.form.digits is None else {"digits": self.form.digits}
+        return write(self.value, **options)
+
+
+def shown(position: Position, name: str) -> Shown:
+    """Return a figure with its unit, source and reason.
+
+    An amount whose worth in US dollars is not known is shown in its own coin, and says why.
+    """
+    value, form = getattr(position, name), FORMS[name]
+    sources, reasons = position.provenance.sources, position.provenance.reasons
+    reason = reasons.get(name, "")
+    if value is None and name in _IN_COINS and position.market.settle:
+        twin = _IN_COINS[name]
+        value = getattr(position, twin)
+        form, source = FORMS[twin], sources.get(twin)
+    else:
+        source = sources.get(name)
+    return Shown(
+        name=name,
+        value=value,
+        form=form,
+        unit=_unit(form, position),
+        source=str(Source.UNKNOWN if value is None else source or Source.DERIVED),
+        reason=reason,
+    )
+
+
+def _unit(form: Form, position: Position) -> str:
+    return position.market.settle if form.unit == "settle" else form.unit
+
+
+def sort_key(position: Position) -> float | None:
+    """Return what positions are ordered by, nearest liquidation first; None sorts last."""
+    if position.liquidation_distance is None and is_bankrupt(position):
+        return BANKRUPT_FIRST
+    return position.liquidation_distance
+
+
+def is_bankrupt(position: Position) -> bool:
+    """Tell whether the equity is used up: there is no ratio then, and nothing is more urgent."""
+    return bool(position.provenance.reasons.get("margin_ratio") == BANKRUPT)
 
 
 def cells(*, position: Position) -> dict[str, Any]:
     """Return what a browser needs to bring one position up to date."""
-    provenance = position.provenance
     return {
         "id": str(position.pk),
         "severity": position.severity,
         "state": position.state,
-        "sort": position.liquidation_distance,
+        "sort": sort_key(position),
         "distance": position.liquidation_distance,
         "as_of": formatting.iso(position.received_at),
-        "cells": {
-            name: _cell(name, getattr(position, name), provenance.sources, provenance.reasons)
-            for name in _FORMATS
-        },
+        "cells": {name: _cell(shown(position, name)) for name in LIVE},
     }
 
 
-def _cell(
-    name: str, value: float | None, sources: dict[str, str], reasons: dict[str, str]
-) -> dict[str, Any]:
+def _cell(figure: Shown) -> dict[str, Any]:
     return {
-        "text": text(name=name, value=value),
-        "title": reasons.get(name, ""),
-        "value": value,
-        "source": sources.get(name, "unknown"),
+        "text": figure.text,
+        "title": figure.reason,
+        "value": figure.value,
+        "source": figure.source,
     }
-
-
-def text(*, name: str, value: float | None) -> str:
-    """Return a figure as pages show it."""
-    return _FORMATS[name](value)

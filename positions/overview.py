@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,6 +14,7 @@ from positions.columns import exposure_of
 from positions.engine.batch import build_batch
 from positions.engine.solver import margin_to_add
 from positions.engine.types import PositionState, Severity
+from positions.live_cells import sort_key
 from positions.markets import tier_tables
 from positions.models import Position
 from positions.risk.assess import build_terms
@@ -29,6 +30,8 @@ from venues import registry
 
 # The distance that the advice of the headline aims at.
 TARGET_DISTANCE = 0.10
+# Rows of the table; more are counted and downloaded.
+MOST_ROWS = 500
 # Beyond so many, calm compartments of one venue are drawn as one.
 _MOST_COMPARTMENTS = 60
 
@@ -44,13 +47,20 @@ class Total:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Sums over one book; simulated positions are never added to real ones."""
+    """Sums over one book; simulated positions are never added to real ones.
+
+    nearest  the position that dies first; None where no distance is known
+    fullest  the position with the highest margin ratio
+    """
 
     is_simulated: bool
     positions: int
+    venues: int
     collateral: Total
     notional: Total
     unrealized_pnl: Total
+    nearest: Position | None
+    fullest: Position | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,45 +75,113 @@ class Headline:
 
 
 @dataclass(frozen=True, slots=True)
-class Overview:
-    """Everything the overview shows; plain values, no query runs while it is rendered."""
+class Summary:
+    """What stands above the table.
 
-    rows: Sequence[Position]
-    total_rows: int
-    gone: Sequence[Position]
+    headline  of the whole book, never narrowed; None where nothing can be ranked
+    held      positions in the whole book
+    unranked  those of them whose distance is not known
+    """
+
     headline: Headline | None
     totals: Sequence[Totals]
     coverage: Sequence[AccountCoverage]
-    unranked: int
+    held: int
+    unranked: Sequence[Position]
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """Everything the overview shows; plain values, no query runs while it is rendered."""
+
+    summary: Summary
+    book: Sequence[Position]
+    rows: Sequence[Position]
+    total_rows: int
+    gone: Sequence[Position]
     compartments: dict[str, Any]
     filters: PositionFilters
 
 
+# Column -> its figure; distance, the default, ranks what is bankrupt before all.
+SORTS: Mapping[str, Callable[[Position], float | None]] = {
+    "distance": sort_key,
+    "margin_ratio": lambda row: row.margin_ratio,
+    "collateral": lambda row: row.collateral_usd,
+    "pnl": lambda row: row.unrealized_pnl_usd,
+}
+DEFAULT_SORT = "distance"
+
+
 def build_overview(
-    *, team: Team, filters: PositionFilters, now: datetime, limit: int = 500
+    *,
+    team: Team,
+    filters: PositionFilters,
+    now: datetime,
+    sort: str = DEFAULT_SORT,
+    limit: int = MOST_ROWS,
 ) -> Overview:
-    """Return a team's overview, narrowed by `filters`; the headline is never narrowed."""
-    book = list(live_positions(team=team, now=now))
-    held = [row for row in book if row.state != PositionState.GONE]
-    chosen = filters.apply(live_positions(team=team, now=now)) if filters.is_active else None
-    keys = None if chosen is None else set(chosen.values_list("pk", flat=True))
-    rows = [row for row in held if keys is None or row.pk in keys]
+    """Return a team's overview, narrowed by `filters`; the headline is never narrowed.
+
+    sort  a key of SORTS, with "-" before it for the largest first; unknown is always last
+    """
+    book, gone = _book(team, now)
+    rows = _narrow(book, team, filters, now)
     return Overview(
-        rows=rows[:limit],
+        summary=_summary(team, book, rows, now),
+        book=book,
+        rows=_sorted(rows, sort)[:limit],
         total_rows=len(rows),
-        gone=[row for row in book if row.state == PositionState.GONE],
-        headline=_headline(held, now),
-        totals=_totals(rows),
-        coverage=coverage_of(team=team, now=now),
-        unranked=sum(row.liquidation_distance is None for row in rows),
+        gone=gone,
         compartments=compartments(rows),
         filters=filters,
     )
 
 
+def build_summary(*, team: Team, filters: PositionFilters, now: datetime) -> Summary:
+    """Return what stands above the table; totals are narrowed by `filters`."""
+    book, _ = _book(team, now)
+    return _summary(team, book, _narrow(book, team, filters, now), now)
+
+
+def _book(team: Team, now: datetime) -> tuple[list[Position], list[Position]]:
+    rows = _sorted(list(live_positions(team=team, now=now)), DEFAULT_SORT)
+    held = [row for row in rows if row.state != PositionState.GONE]
+    return held, [row for row in rows if row.state == PositionState.GONE]
+
+
+def _narrow(
+    book: Sequence[Position], team: Team, filters: PositionFilters, now: datetime
+) -> list[Position]:
+    if not filters.is_active:
+        return list(book)
+    chosen = filters.apply(live_positions(team=team, now=now)).values_list("pk", flat=True)
+    keys = set(chosen)
+    return [row for row in book if row.pk in keys]
+
+
+def _sorted(rows: Sequence[Position], sort: str) -> list[Position]:
+    figure, is_reversed = SORTS[sort.removeprefix("-")], sort.startswith("-")
+    known = [(value, row) for row in rows if (value := figure(row)) is not None]
+    known.sort(key=lambda pair: pair[0], reverse=is_reversed)
+    return [row for _, row in known] + [row for row in rows if figure(row) is None]
+
+
+def _summary(
+    team: Team, book: Sequence[Position], rows: Sequence[Position], now: datetime
+) -> Summary:
+    return Summary(
+        headline=_headline(book, now),
+        totals=_totals(rows),
+        coverage=coverage_of(team=team, now=now),
+        held=len(book),
+        unranked=[row for row in book if sort_key(row) is None],
+    )
+
+
 def _headline(held: Sequence[Position], now: datetime) -> Headline | None:
     """A real position comes first; a simulated one only where there is no real one."""
-    ranked = [row for row in held if row.liquidation_distance is not None]
+    ranked = [row for row in held if sort_key(row) is not None]
     real = [row for row in ranked if not row.account.is_simulated]
     first = next(iter(real or ranked), None)
     return None if first is None else Headline(first, _margin_to_target(first, value_at(now=now)))
@@ -128,17 +206,21 @@ def _totals(rows: Sequence[Position]) -> list[Totals]:
         (is_simulated, [row for row in rows if row.account.is_simulated is is_simulated])
         for is_simulated in (False, True)
     ]
-    return [
-        Totals(
-            is_simulated=is_simulated,
-            positions=len(book),
-            collateral=_total([row.collateral_usd for row in book]),
-            notional=_total([row.notional_usd for row in book]),
-            unrealized_pnl=_total([row.unrealized_pnl_usd for row in book]),
-        )
-        for is_simulated, book in books
-        if book
-    ]
+    return [_total_of(book, is_simulated=is_simulated) for is_simulated, book in books if book]
+
+
+def _total_of(book: Sequence[Position], *, is_simulated: bool) -> Totals:
+    ratios = [row for row in book if row.margin_ratio is not None]
+    return Totals(
+        is_simulated=is_simulated,
+        positions=len(book),
+        venues=len({row.account.venue for row in book}),
+        collateral=_total([row.collateral_usd for row in book]),
+        notional=_total([row.notional_usd for row in book]),
+        unrealized_pnl=_total([row.unrealized_pnl_usd for row in book]),
+        nearest=next((row for row in book if sort_key(row) is not None), None),
+        fullest=max(ratios, key=lambda row: row.margin_ratio or 0.0, default=None),
+    )
 
 
 def _total(values: Sequence[float | None]) -> Total:
@@ -160,7 +242,7 @@ def compartments(rows: Sequence[Position]) -> dict[str, Any]:
     return {
         "venues": [
             {
-                "label": registry.get(slug).label,
+                "label": registry.label(slug),
                 "compartments": [_compartment(row) for row in held if row.pk in own],
                 "merged": _merged([row for row in held if row.pk not in own]),
             }

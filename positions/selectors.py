@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Q, QuerySet, Window
+from django.db.models.functions import Mod, RowNumber
 
 from positions.engine.types import PositionState
 from positions.freshness import is_stale
-from positions.models import Event, Position, Reading
+from positions.models import Event, Life, Position, Reading
 from riskhub.teams.models import Team
 from venues.models import Account, CoverageEntry
 
@@ -64,21 +66,49 @@ def positions_of(*, team: Team) -> QuerySet[Position]:
 
 
 def live_positions(*, team: Team, now: datetime) -> QuerySet[Position]:
-    """Return what a team holds, nearest liquidation first, unknown distances last."""
+    """Return what a team holds, nearest liquidation first, unknown distances last.
+
+    What a disabled account last showed is left out, as the account is in the coverage. Raw rows
+    are not fetched.
+    """
     long_gone = Q(state=PositionState.GONE, received_at__lt=now - _GONE_SHOWN)
-    rows = positions_of(team=team).exclude(state__in=_ENDED).exclude(long_gone)
+    rows = (
+        positions_of(team=team)
+        .filter(account__is_enabled=True)
+        .exclude(state__in=_ENDED)
+        .exclude(long_gone)
+        .defer("raw", "printed", "account__credentials")
+    )
     return rows.order_by(F("liquidation_distance").asc(nulls_last=True), "pk")
 
 
-def readings_of(*, position: Position, since: datetime, limit: int = 5000) -> Sequence[Reading]:
-    """Return readings of a position since an instant, oldest first, the newest `limit` of them."""
-    rows = position.readings.filter(received_at__gte=since).order_by("-received_at")[:limit]
-    return list(rows)[::-1]
+def readings_of(*, position: Position, since: datetime, points: int = 1500) -> Sequence[Reading]:
+    """Return readings of a position since an instant, oldest first, in two queries.
+
+    More than `points` of them are thinned out evenly; the newest one is always there.
+    """
+    rows = position.readings.filter(received_at__gte=since)
+    step = max(1, math.ceil(rows.count() / points))
+    if step > 1:
+        place = Window(RowNumber(), order_by=F("received_at").desc())
+        rows = rows.annotate(place=place, left=Mod(F("place") - 1, step)).filter(left=0)
+    return list(rows.order_by("received_at", "pk"))
 
 
 def events_of(*, position: Position, limit: int = 50) -> Sequence[Event]:
     """Return the latest events of a position, newest first."""
     return list(position.events.order_by("-at", "-pk")[:limit])
+
+
+def lives_of(*, position: Position, limit: int = 20) -> Sequence[Life]:
+    """Return the latest lives of a position, newest first."""
+    return list(position.lives.order_by("-opened_at", "-pk")[:limit])
+
+
+def accounts_of(*, team: Team) -> QuerySet[Account]:
+    """Return every account of a team, disabled ones too, without their secrets."""
+    rows = Account.objects.filter(team=team).defer("credentials")
+    return rows.order_by("is_simulated", "venue", "label")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +127,20 @@ class AccountCoverage:
         return next((entry.error for entry in self.entries if entry.error), "")
 
 
-def coverage_of(*, team: Team, now: datetime) -> list[AccountCoverage]:
-    """Return every enabled account of a team and what was seen of it, in two queries."""
-    accounts = list(
-        Account.objects.filter(team=team, is_enabled=True).order_by(
-            "is_simulated", "venue", "label"
-        )
-    )
+def coverage_of(
+    *, team: Team, now: datetime, is_disabled_included: bool = False
+) -> list[AccountCoverage]:
+    """Return the accounts of a team and what was seen of each, in two queries.
+
+    An account that a person has disabled is not polled and counts as neither seen nor blind.
+    """
+    accounts = accounts_of(team=team)
+    if not is_disabled_included:
+        accounts = accounts.filter(is_enabled=True)
+    return _cover(list(accounts), now)
+
+
+def _cover(accounts: Sequence[Account], now: datetime) -> list[AccountCoverage]:
     entries: dict[int, list[CoverageEntry]] = {account.pk: [] for account in accounts}
     for entry in CoverageEntry.objects.filter(account__in=accounts).order_by("scope"):
         entries[entry.account_id].append(entry)
@@ -115,6 +152,8 @@ def coverage_of(*, team: Team, now: datetime) -> list[AccountCoverage]:
 
 def _is_blind(account: Account, entries: Sequence[CoverageEntry], now: datetime) -> bool:
     """An account is blind when it is blocked, or any part of it is stale or never seen."""
+    if not account.is_enabled:
+        return False
     if account.blocked_reason or not entries:
         return True
     return any(

@@ -22,7 +22,7 @@ def mark_stale(*, now: datetime) -> int:
     """
     with transaction.atomic():
         rows = Position.objects.filter(state__in=_MAY_GO_STALE).select_related(
-            "account", "provenance"
+            "account", "market", "provenance"
         )
         stale = [row for row in rows if _is_stale(row, now)]
         _mark(stale, now)

@@ -40,8 +40,8 @@ app.conf.beat_schedule = {
     },
     "sweep-outbox": {
         "task": "positions.tasks.sweep_outbox",
-        "schedule": 5.0,
-        "options": {"expires": 10, "queue": "default"},
+        "schedule": 1.0,
+        "options": {"expires": 2, "queue": "default"},
     },
     "evaluate-staleness": {
         "task": "positions.tasks.evaluate_staleness",

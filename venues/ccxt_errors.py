@@ -202,10 +202,10 @@ class RefusedAnswer:
         if by_code is not None:
             return by_code
         by_class = kind_of(self.ccxt_error)
-        if self.answer.status == HTTPStatus.TOO_MANY_REQUESTS or by_class is RateLimited:
-            return RateLimited
         if _is_region(self.answer):
             return PermissionRefused
+        if self.answer.status == HTTPStatus.TOO_MANY_REQUESTS or by_class is RateLimited:
+            return RateLimited
         if by_class in {None, BadCredentials} and _ADDRESS.search(self.answer.text):
             return PermissionRefused
         # To ccxt most of 4xx is "not available", whatever the venue says.
@@ -283,7 +283,7 @@ def said(decoded: Any) -> tuple[str, str]:
     if not isinstance(decoded, dict):
         return "", ""
     nested = decoded.get("error") or decoded.get("errors")
-    nested = nested[0] if isinstance(nested, list) else nested
+    nested = nested[0] if isinstance(nested, list) and nested else nested
     if isinstance(nested, dict) and not _first(decoded, _CODE_NAMES):
         return said(nested)
     code = _first(decoded, _CODE_NAMES)

@@ -24,3 +24,9 @@ def get(slug: str) -> VenueAdapter:
     if adapter is None:
         raise BadAccount(f"There is no venue {slug!r}; one of: {', '.join(sorted(REGISTRY))}.")
     return adapter()
+
+
+def label(slug: str) -> str:
+    """Return the name that people read; a venue this release does not know keeps its slug."""
+    adapter = REGISTRY.get(slug)
+    return adapter.label if adapter else slug

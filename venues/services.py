@@ -80,10 +80,10 @@ def check_label(label: str) -> str:
     label = label.strip()
     if not label:
         raise BadAccount("The account needs a label, a short name of your own.")
-    if len(label) > _LONGEST_LABEL or not label.isprintable():
-        raise BadAccount(f"A label has up to {_LONGEST_LABEL} printable characters.")
     if is_private(label):
         raise BadAccount("The label looks like a private key; choose a name that is no secret.")
+    if len(label) > _LONGEST_LABEL or not label.isprintable():
+        raise BadAccount(f"A label has up to {_LONGEST_LABEL} printable characters.")
     return label
 
 
@@ -129,7 +129,7 @@ def check_credentials(
     missing = [] if is_enough else [name for name in adapter.credentials if name not in secrets]
     if missing:
         needed = _listed(adapter.credentials)
-        raise BadAccount(f"{adapter.label} needs {needed}; {_listed(missing)} is missing.")
+        raise BadAccount(f"{adapter.label} needs {needed}; missing: {_listed(missing)}.")
     for value in secrets.values():
         logs.remember_secret(value)
     return secrets

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
@@ -34,7 +34,7 @@ def add_channel(
     label: str,
     fields: dict[str, str],
     now: datetime,
-    user: AbstractBaseUser | None = None,
+    user: User | None = None,
 ) -> Channel:
     """Add a channel; secrets among `fields` are sealed and never shown again.
 
@@ -93,9 +93,7 @@ def send_test(*, channel: Channel, now: datetime) -> Delivery:
     return delivery
 
 
-def acknowledge(
-    *, team: Team, incident_id: int, user: AbstractBaseUser | None, now: datetime
-) -> Incident:
+def acknowledge(*, team: Team, incident_id: int, user: User | None, now: datetime) -> Incident:
     """Note that a person has seen a firing incident: it is not repeated unless it gets worse.
 
     An event, such as a liquidation, is over once it is acknowledged. Nothing changes for an
@@ -118,9 +116,7 @@ def acknowledge(
     return incident
 
 
-def resend(
-    *, team: Team, delivery_id: int, now: datetime, user: AbstractBaseUser | None = None
-) -> Delivery:
+def resend(*, team: Team, delivery_id: int, now: datetime, user: User | None = None) -> Delivery:
     """Give a dead delivery its whole schedule again, with the same message id.
 
     Nothing changes for one that is not dead. Raises Delivery.DoesNotExist.
@@ -136,7 +132,7 @@ def resend(
     return delivery
 
 
-def save_rule(*, rule: AlertRule, now: datetime, user: AbstractBaseUser | None = None) -> AlertRule:
+def save_rule(*, rule: AlertRule, now: datetime, user: User | None = None) -> AlertRule:
     """Store a new or changed rule; raises ValidationError when it makes no sense."""
     rule.created_at = rule.created_at or now
     rule.full_clean()
@@ -146,7 +142,5 @@ def save_rule(*, rule: AlertRule, now: datetime, user: AbstractBaseUser | None =
     return rule
 
 
-def _record(
-    team: Team, action: str, subject: str, *, now: datetime, user: AbstractBaseUser | None
-) -> None:
+def _record(team: Team, action: str, subject: str, *, now: datetime, user: User | None) -> None:
     audit.record(team=team, action=action, subject=subject, now=now, user=user)

@@ -227,6 +227,7 @@ def figure(
     source: str = "reported",
     reason: str = "",
     field: str = "",
+    is_tagged: bool = True,
 ) -> SafeString:
     """Show a figure with its unit, its source and its reason.
 
@@ -237,19 +238,24 @@ def figure(
     source  reported, derived or unknown
     reason  why it is unknown, or why we computed it
     field   the name by which live.js finds it
+    is_tagged  False where no venue gives such a figure, so that "ours" would say nothing
     """
     text = _figure_text(value, form=form, unit=unit, digits=digits)
+    quiet = "" if is_tagged else SafeString(" data-quiet")
     if text == formatting.DASH:
-        return _unknown_figure(reason=words(reason), field=field)
+        return _unknown_figure(reason=words(reason), field=field, quiet=quiet)
     is_apart = unit and form not in _FIGURES_IN_UNITS
+    has_tag = source == "derived" and is_tagged
     return format_html(
-        '<span class="figure" data-source="{}"{}{}>{}<span class="figure-value">{}</span>{}</span>',
+        '<span class="figure" data-source="{}"{}{}{}>{}<span class="figure-value">{}</span>{}'
+        "</span>",
         source or "reported",
         _attribute("data-field", field),
+        quiet,
         _attribute(
             "title", _explanation(value, form=form, text=text, source=source, reason=reason)
         ),
-        SafeString('<small class="figure-source">ours</small>') if source == "derived" else "",
+        SafeString('<small class="figure-source">ours</small>') if has_tag else "",
         text,
         format_html('<span class="figure-unit">{}</span>', unit) if is_apart else "",
     )
@@ -265,12 +271,13 @@ def _figure_text(value: object, *, form: str, unit: str, digits: int | None) -> 
     return formatting.DASH if value in (None, "") else str(value)
 
 
-def _unknown_figure(*, reason: str, field: str) -> SafeString:
+def _unknown_figure(*, reason: str, field: str, quiet: SafeString | str = "") -> SafeString:
     why = reason or "no reason was given"
     return format_html(
-        '<span class="figure" data-source="unknown"{} tabindex="0" role="img" title="{}"'
+        '<span class="figure" data-source="unknown"{}{} tabindex="0" role="img" title="{}"'
         ' aria-label="unknown: {}"><span class="figure-value">{}</span></span>',
         _attribute("data-field", field),
+        quiet,
         f"Unknown: {why}",
         why,
         formatting.DASH,

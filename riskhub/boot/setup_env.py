@@ -42,7 +42,7 @@ def main():
     if OLDEST <= version <= NEWEST:
         here = os.path.dirname(os.path.abspath(__file__))
         sys.path[0] = os.path.dirname(os.path.dirname(here))
-        from riskhub.boot import environment  # noqa: PLC0415 - its syntax is new
+        from riskhub.boot import environment
 
         return environment.main(sys.argv[1:])
     other = find_other()

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+import psycopg
 import redis
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -89,13 +90,21 @@ def check_broker() -> None:
 
 def open_database() -> MigrationExecutor:
     """Return what knows the migrations applied and to come; raises PrepareError."""
-
     try:
+        _reach_postgresql()
         return MigrationExecutor(connection)
-    except (DatabaseError, NotSupportedError) as error:
+    except (DatabaseError, NotSupportedError, psycopg.Error) as error:
         raise PrepareError(
             f"The database cannot be used: {first_line(error)}. Start it, or correct DATABASE_URL."
         ) from None
+
+
+def _reach_postgresql() -> None:
+    """Connect once past the pool, which would wait long and not tell why it got nothing."""
+    if connection.vendor == "postgresql":
+        parameters = connection.get_connection_params()
+        parameters.pop("pool", None)
+        psycopg.connect(**parameters).close()
 
 
 def refuse_newer(*, executor: MigrationExecutor) -> None:

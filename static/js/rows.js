@@ -1,7 +1,7 @@
 // Patches the rows of positions in place from live figures, and keeps them in order.
 //
 // A row, a card or a whole page is [data-position="ID"]; inside it
-//   [data-field="FIELD"]       a figure: text, title, source
+//   [data-field="FIELD"]       a figure: text, title, source; with data-quiet it is never tagged
 //   [data-gauge="FIELD"]       a level that follows the figure's value
 //   .mark, .severity-word      follow the severity, as does data-severity of the element itself
 //   [data-gain="FIELD"]        wears the class of a gain or a loss
@@ -40,7 +40,7 @@
   function setSource(element, source) {
     element.dataset.source = source;
     const tag = element.querySelector(".figure-source");
-    if (source === "derived" && !tag) {
+    if (source === "derived" && !tag && !element.hasAttribute("data-quiet")) {
       const ours = document.createElement("small");
       ours.className = "figure-source";
       ours.textContent = "ours";

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import datetime
 
 import pytest
 
-from positions.alerts import base, outbox, pipeline
-from positions.alerts.models import Channel, Message
-from positions.models import Event, Position
+from positions.alerts import base
+from positions.alerts.models import Channel
+from positions.models import Position
 from riskhub.teams.models import Team
-from tests.factories import NOW, make_team
+from tests.factories import NOW, make_position, make_team
 
 
 class Recorder(base.Channel):
@@ -52,25 +51,6 @@ def channel(team: Team, recorder: type[Recorder]) -> Channel:
     return Channel.objects.create(team=team, kind="recorder", label="recorder", created_at=NOW)
 
 
-def evaluate(
-    *positions: Position, events: tuple[Event, ...] = (), now: datetime = NOW
-) -> list[str]:
-    """Evaluate the positions' team and return the reasons of the messages this wrote."""
-    before = set(Message.objects.values_list("pk", flat=True))
-    pipeline.evaluate(team_id=positions[0].team_id, positions=positions, events=events, now=now)
-    return list(
-        Message.objects.exclude(pk__in=before).order_by("pk").values_list("reason", flat=True)
-    )
-
-
-def evaluate_staleness(now: datetime) -> list[str]:
-    """Evaluate coverage and return the reasons of the messages this wrote."""
-    before = set(Message.objects.values_list("pk", flat=True))
-    pipeline.evaluate_staleness(now=now)
-    return list(
-        Message.objects.exclude(pk__in=before).order_by("pk").values_list("reason", flat=True)
-    )
-
-
-def sweep(now: datetime, limit: int = 100) -> int:
-    return outbox.sweep(now=now, limit=limit)
+@pytest.fixture
+def position(team: Team) -> Position:
+    return make_position(team=team, margin_ratio=0.5)

@@ -8,9 +8,16 @@ import pytest
 from positions.alerts import outbox, payload, services
 from positions.alerts.base import Config, DeliveryError, Message
 from positions.alerts.channels.email import Email
-from positions.alerts.models import Delivery
+from positions.alerts.models import Delivery, Incident
 from tests.alerts.receivers import serve_mail
-from tests.factories import NOW, make_account, make_incident, make_market, make_position
+from tests.factories import (
+    NOW,
+    make_account,
+    make_coverage,
+    make_incident,
+    make_market,
+    make_position,
+)
 
 
 @pytest.fixture
@@ -96,7 +103,24 @@ def test_the_mail_shows_figures_with_their_sources(team, mailoutbox):
     assert mail.subject.startswith("Warning: BTC/USDT:USDT long on Binance")
     assert "Mark price: 62,000 (reported)" in mail.body
     assert "Unrealised PnL: — (unknown: the venue gives none)" in mail.body
+    assert "Position as of 2026-11-22 15:00:00 UTC" in mail.body
     assert f"/alerts/{incident.pk}/" in mail.body
+
+
+def test_the_mail_about_an_account_names_what_was_not_seen(team, mailoutbox):
+    account = make_account(team, label="main")
+    make_coverage(account, "linear", error="HTTP 503")
+    make_coverage(account, "inverse", seen_at=None)
+    incident = Incident(team=team, account=account, subject="x", severity="warning", opened_at=NOW)
+    payload.explain(incidents=[incident], now=NOW)
+
+    document = payload.build(incident=incident, reason="first", uid="msg_1", now=NOW)
+    send(Message("msg_1", document, NOW))
+
+    for body in (mailoutbox[0].body, mailoutbox[0].alternatives[0].content):
+        assert "last seen never" in body
+        assert "last seen 2026-11-22 15:00:00 UTC" in body
+        assert "HTTP 503" in body
 
 
 @pytest.mark.parametrize(

@@ -13,15 +13,11 @@ from positions.alerts.base import DeliveryError
 from positions.alerts.models import Channel, Delivery, Incident, Message
 from positions.alerts.retries import SCHEDULE_S, next_delay_s
 from riskhub import killpoints
-from tests.alerts.conftest import evaluate, sweep
+from tests.alerts.steps import evaluate, later, sweep
 from tests.factories import NOW, make_incident, make_position, make_rule, make_team
 
 AFTER_LEASE = NOW + outbox.LEASE + timedelta(seconds=1)
 BUSY = DeliveryError("HTTP 503", retryable=True)
-
-
-def later(seconds: float):
-    return NOW + timedelta(seconds=seconds)
 
 
 class Crash(BaseException):

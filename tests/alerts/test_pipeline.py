@@ -1,19 +1,15 @@
 from __future__ import annotations
 
-from datetime import timedelta
-
 import pytest
-from django.core.exceptions import ValidationError
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from positions.alerts import defaults, pipeline, services
-from positions.alerts.models import AlertRule, Channel, Delivery, Incident, Message
-from tests.alerts.conftest import evaluate, evaluate_staleness
+from positions.alerts.models import AlertRule, Channel, Delivery, Incident
+from tests.alerts.steps import evaluate, evaluate_staleness, later, make_ratio_rule, move
 from tests.factories import (
     NOW,
     make_account,
-    make_event,
     make_life,
     make_market,
     make_position,
@@ -21,50 +17,9 @@ from tests.factories import (
     make_user,
 )
 
-RATIO_LEVELS = [
-    {"level": 0.7, "rearm": 0.6, "severity": "warning"},
-    {"level": 0.85, "rearm": 0.8, "severity": "critical"},
-]
-
-
-def later(seconds: float):
-    return NOW + timedelta(seconds=seconds)
-
-
-def make_rule(team, **columns):
-    values = {
-        "name": "ratio",
-        "measure": "margin_ratio",
-        "levels": RATIO_LEVELS,
-        "created_at": NOW,
-    }
-    rule = AlertRule(team=team, **{**values, **columns})
-    rule.full_clean()
-    rule.save()
-    return rule
-
-
-def make_event_rule(team, *kinds, **columns):
-    levels = [{"level": None, "rearm": None, "severity": "critical"}]
-    values = {"kind": "event", "measure": "", "events": list(kinds), "levels": levels}
-    return make_rule(team, **{**values, "repeat_s": 0, "name": f"events {kinds}", **columns})
-
-
-def move(position, *, now=NOW, events=(), **columns):
-    """Change a position as a poll would, and evaluate."""
-    for name, value in columns.items():
-        setattr(position, name, value)
-    position.save()
-    return evaluate(position, events=tuple(events), now=now)
-
-
-@pytest.fixture
-def position(team):
-    return make_position(team=team, margin_ratio=0.5)
-
 
 def test_a_breach_goes_through_first_worse_and_resolved(team, channel, position):
-    make_rule(team)
+    make_ratio_rule(team)
 
     told = [
         move(position, margin_ratio=0.72, now=later(0)),
@@ -84,7 +39,7 @@ def test_a_breach_goes_through_first_worse_and_resolved(team, channel, position)
 
 
 def test_a_swing_between_rearm_and_level_is_told_once(team, channel, position):
-    make_rule(team)
+    make_ratio_rule(team)
 
     told = [
         reason
@@ -96,7 +51,7 @@ def test_a_swing_between_rearm_and_level_is_told_once(team, channel, position):
 
 
 def test_a_second_breach_after_recovery_is_a_second_incident(team, channel, position):
-    make_rule(team)
+    make_ratio_rule(team)
 
     for ratio in (0.72, 0.5, 0.72):
         move(position, margin_ratio=ratio)
@@ -105,14 +60,14 @@ def test_a_second_breach_after_recovery_is_a_second_incident(team, channel, posi
 
 
 def test_an_unknown_figure_never_breaches(team, channel, position):
-    make_rule(team)
+    make_ratio_rule(team)
 
     assert move(position, margin_ratio=None) == []
     assert not Incident.objects.exists()
 
 
 def test_an_unknown_figure_leaves_a_firing_incident_firing_and_says_so(team, channel, position):
-    make_rule(team)
+    make_ratio_rule(team)
     move(position, margin_ratio=0.9)
 
     told = move(position, margin_ratio=None, now=later(60))
@@ -125,7 +80,7 @@ def test_an_unknown_figure_leaves_a_firing_incident_firing_and_says_so(team, cha
 
 
 def test_a_figure_that_is_known_again_clears_the_mark(team, channel, position):
-    make_rule(team)
+    make_ratio_rule(team)
     move(position, margin_ratio=0.9)
     move(position, margin_ratio=None, now=later(60))
 
@@ -137,7 +92,7 @@ def test_a_figure_that_is_known_again_clears_the_mark(team, channel, position):
 
 
 def test_a_bankrupt_position_is_critical_though_it_has_no_ratio(team, channel, position):
-    make_rule(team)
+    make_ratio_rule(team)
 
     told = move(position, margin_ratio=None, collateral=100.0, unrealized_pnl=-150.0)
 
@@ -148,7 +103,7 @@ def test_a_bankrupt_position_is_critical_though_it_has_no_ratio(team, channel, p
 
 
 def test_a_condition_must_hold_for_the_duration_of_the_rule(team, channel, position):
-    make_rule(team, for_s=10)
+    make_ratio_rule(team, for_s=10)
 
     told = [
         move(position, margin_ratio=0.72, now=later(0)),
@@ -162,7 +117,7 @@ def test_a_condition_must_hold_for_the_duration_of_the_rule(team, channel, posit
 
 
 def test_what_ends_while_pending_leaves_no_trace(team, channel, position):
-    make_rule(team, for_s=10)
+    make_ratio_rule(team, for_s=10)
     move(position, margin_ratio=0.72)
 
     told = move(position, margin_ratio=0.5, now=later(5))
@@ -172,7 +127,7 @@ def test_what_ends_while_pending_leaves_no_trace(team, channel, position):
 
 
 def test_a_firing_incident_is_repeated_until_somebody_acknowledges_it(team, channel, position):
-    make_rule(team, repeat_s=3600)
+    make_ratio_rule(team, repeat_s=3600)
     user = make_user(team=team)
     move(position, margin_ratio=0.72, now=later(0))
 
@@ -188,7 +143,7 @@ def test_a_firing_incident_is_repeated_until_somebody_acknowledges_it(team, chan
 
 
 def test_an_acknowledged_incident_that_gets_worse_fires_again(team, channel, position):
-    make_rule(team)
+    make_ratio_rule(team)
     move(position, margin_ratio=0.72)
     incident = Incident.objects.get()
     services.acknowledge(team=team, incident_id=incident.pk, user=None, now=NOW)
@@ -204,7 +159,7 @@ def test_an_acknowledged_incident_that_gets_worse_fires_again(team, channel, pos
 def test_the_end_of_a_position_resolves_its_incidents_with_the_reason(
     team, channel, position, state
 ):
-    make_rule(team)
+    make_ratio_rule(team)
     move(position, margin_ratio=0.72)
 
     told = move(position, state=state, now=later(5))
@@ -215,7 +170,7 @@ def test_the_end_of_a_position_resolves_its_incidents_with_the_reason(
 
 
 def test_a_position_that_is_gone_leaves_its_incident_firing_as_unknown(team, channel, position):
-    make_rule(team)
+    make_ratio_rule(team)
     move(position, margin_ratio=0.72)
 
     told = move(position, state="gone", margin_ratio=0.1, now=later(5))
@@ -226,7 +181,7 @@ def test_a_position_that_is_gone_leaves_its_incident_firing_as_unknown(team, cha
 
 
 def test_a_new_life_of_a_position_is_a_new_subject(team, channel, position):
-    make_rule(team)
+    make_ratio_rule(team)
     move(position, margin_ratio=0.72)
     position.life.ended_at = NOW
     position.life.save()
@@ -250,7 +205,7 @@ def test_a_new_life_of_a_position_is_a_new_subject(team, channel, position):
     ],
 )
 def test_a_rule_keeps_to_its_scope(team, channel, scope, covered):
-    make_rule(team, scope=scope)
+    make_ratio_rule(team, scope=scope)
     one = make_position(make_account(team, venue="binance"), margin_ratio=0.9)
     other = make_position(
         make_account(team, venue="okx"),
@@ -267,7 +222,7 @@ def test_a_rule_keeps_to_its_scope(team, channel, scope, covered):
 
 def test_an_account_in_a_scope_is_named_by_its_id(team, channel):
     one, other = (make_position(make_account(team), margin_ratio=0.9) for _ in range(2))
-    make_rule(team, scope={"account": [other.account_id]})
+    make_ratio_rule(team, scope={"account": [other.account_id]})
 
     evaluate(one, other)
 
@@ -275,7 +230,7 @@ def test_an_account_in_a_scope_is_named_by_its_id(team, channel):
 
 
 def test_a_rule_that_is_switched_off_ends_its_incidents_without_a_message(team, channel, position):
-    rule = make_rule(team)
+    rule = make_ratio_rule(team)
     move(position, margin_ratio=0.9)
     AlertRule.objects.filter(pk=rule.pk).update(is_enabled=False)
 
@@ -286,7 +241,7 @@ def test_a_rule_that_is_switched_off_ends_its_incidents_without_a_message(team, 
 
 
 def test_the_incidents_of_a_deleted_rule_stay_in_the_history(team, channel, position):
-    rule = make_rule(team)
+    rule = make_ratio_rule(team)
     move(position, margin_ratio=0.9)
     rule.delete()
 
@@ -298,80 +253,13 @@ def test_the_incidents_of_a_deleted_rule_stay_in_the_history(team, channel, posi
 
 
 def test_rules_of_one_team_do_not_see_positions_of_another(team, channel, position):
-    make_rule(make_team())
+    make_ratio_rule(make_team())
 
     assert move(position, margin_ratio=0.9) == []
 
 
-@pytest.mark.parametrize("kind", ["liquidated", "deleveraged", "gone"])
-def test_an_event_fires_once(team, channel, position, kind):
-    make_event_rule(team, "liquidated", "deleveraged", "gone")
-    event = make_event(position, kind)
-
-    told = [move(position, state=kind, events=[event]), move(position, now=later(5))]
-
-    incident = Incident.objects.get()
-    assert told == [["first"], []]
-    assert (incident.state, incident.severity) == ("firing", "critical")
-    assert incident.why["event"]["kind"] == kind
-
-
-def test_events_that_no_rule_names_are_silent(team, channel, position):
-    make_event_rule(team, "liquidated")
-
-    assert move(position, events=[make_event(position, "increased")]) == []
-
-
-@pytest.mark.parametrize("state", ["open", "closed", "liquidated"])
-def test_gone_is_over_when_the_position_returns_or_its_end_is_explained(
-    team, channel, position, state
-):
-    make_event_rule(team, "gone")
-    move(position, state="gone", events=[make_event(position, "gone")])
-
-    told = move(position, state=state, now=later(30))
-
-    assert told == ["resolved"]
-    assert Incident.objects.get().resolution == f"the position is {state}"
-
-
-def test_an_acknowledged_liquidation_is_over(team, channel, position):
-    make_event_rule(team, "liquidated")
-    move(position, state="liquidated", events=[make_event(position, "liquidated")])
-
-    incident = services.acknowledge(
-        team=team, incident_id=Incident.objects.get().pk, user=None, now=later(60)
-    )
-
-    assert (incident.state, incident.resolution) == ("resolved", "acknowledged")
-
-
-def test_a_liquidation_that_nobody_acknowledged_is_over_after_a_day(team, channel, position):
-    make_event_rule(team, "liquidated")
-    move(position, state="liquidated", events=[make_event(position, "liquidated")])
-
-    early, late = evaluate_staleness(later(86_399)), evaluate_staleness(later(86_400))
-
-    assert early == late == []
-    assert Incident.objects.get().resolution == "a day has passed"
-
-
-def test_the_event_of_an_old_life_is_told_though_a_new_one_has_begun(team, channel, position):
-    make_event_rule(team, "liquidated")
-    make_rule(team)
-    move(position, margin_ratio=0.9)
-    event = make_event(position, "liquidated")
-    position.life.ended_at = NOW
-    position.life.save()
-
-    told = move(position, life=make_life(position), margin_ratio=0.2, events=[event])
-
-    assert sorted(told) == ["first", "resolved"]
-    assert Incident.objects.get(state="firing").why["event"]["kind"] == "liquidated"
-
-
 def test_another_teams_incident_cannot_be_acknowledged(team, channel, position):
-    make_rule(team)
+    make_ratio_rule(team)
     move(position, margin_ratio=0.9)
 
     with pytest.raises(Incident.DoesNotExist):
@@ -380,71 +268,11 @@ def test_another_teams_incident_cannot_be_acknowledged(team, channel, position):
         )
 
 
-def test_the_why_names_each_figure_with_its_source(team, channel, position):
-    make_rule(team)
-
-    move(position, margin_ratio=0.9)
-
-    figures = {figure["name"]: figure for figure in Incident.objects.get().why["figures"]}
-    assert figures["margin_ratio"]["value"] == "0.9"
-    assert figures["margin_ratio"]["source"] == "derived"
-    assert figures["mark_price"] == {
-        "name": "mark_price",
-        "label": "Mark price",
-        "value": "62000",
-        "text": "62,000",
-        "source": "reported",
-        "reason": None,
-    }
-
-
-def test_an_unknown_figure_of_the_why_has_its_reason(team, channel):
-    make_rule(team)
-    position = make_position(team=team, margin_ratio=0.9, entry_price=None, collateral=300.0)
-
-    evaluate(position)
-
-    figures = {figure["name"]: figure for figure in Incident.objects.get().why["figures"]}
-    assert figures["entry_price"]["source"] == "unknown"
-    assert figures["entry_price"]["reason"] == "the venue gives none"
-    assert figures["entry_price"]["text"] == "—"
-
-
-def test_a_message_holds_the_position_in_its_outside_shape(team, channel, position):
-    make_rule(team)
-
-    move(position, margin_ratio=0.9)
-
-    message = Message.objects.get()
-    data = message.payload["data"]
-    assert message.payload["type"] == "incident.fired"
-    assert message.payload["version"] == 1
-    assert data["id"] == message.uid
-    assert data["position"]["id"] == str(position.pk)
-    assert data["position"]["margin_ratio"] == "0.9"
-    assert data["headline"] == (
-        f"Critical: BTC/USDT:USDT long on Binance {position.account.label}, "
-        "margin ratio 0.90 (limit 0.85)"
-    )
-
-
-def test_a_simulated_position_alerts_and_says_that_it_is_simulated(team, channel):
-    make_rule(team)
-    account = make_account(team, is_simulated=True)
-
-    told = evaluate(make_position(account, margin_ratio=0.9))
-
-    data = Message.objects.get().payload["data"]
-    assert told == ["first"]
-    assert data["is_simulated"] is True
-    assert data["headline"].startswith("Simulated. Critical: ")
-
-
 def test_only_enabled_channels_get_a_delivery(team, channel, position):
     Channel.objects.create(
         team=team, kind="recorder", label="off", is_enabled=False, created_at=NOW
     )
-    make_rule(team)
+    make_ratio_rule(team)
 
     move(position, margin_ratio=0.9)
 
@@ -452,7 +280,7 @@ def test_only_enabled_channels_get_a_delivery(team, channel, position):
 
 
 def test_the_resolution_supersedes_a_first_message_that_nobody_has_taken(team, channel, position):
-    make_rule(team)
+    make_ratio_rule(team)
     move(position, margin_ratio=0.9)
 
     move(position, state="closed")
@@ -480,7 +308,7 @@ def test_the_number_of_queries_does_not_depend_on_the_number_of_positions(team, 
 
 
 def test_a_position_that_is_given_twice_counts_once(team, channel, position):
-    make_rule(team)
+    make_ratio_rule(team)
     position.margin_ratio = 0.9
 
     assert evaluate(position, position) == ["first"]
@@ -489,34 +317,3 @@ def test_a_position_that_is_given_twice_counts_once(team, channel, position):
 def test_nothing_to_evaluate_asks_the_database_nothing(team, django_assert_num_queries):
     with django_assert_num_queries(0):
         pipeline.evaluate(team_id=team.pk, positions=[], events=[], now=NOW)
-
-
-def test_default_rules_make_sense_and_are_given_once(team):
-    make_user(team=team, email="owner@example.com")
-
-    defaults.ensure_defaults(team=team, now=NOW)
-    AlertRule.objects.filter(name="Margin ratio").delete()
-    defaults.ensure_defaults(team=team, now=NOW)
-
-    rules = list(AlertRule.objects.filter(team=team))
-    assert len(rules) == len(defaults.DEFAULT_RULES) - 1
-    for rule in rules:
-        rule.full_clean()
-    assert Channel.objects.get(team=team).config == {"to": "owner@example.com"}
-
-
-def test_an_owner_without_an_address_gets_mail_into_the_file(team):
-    make_user(team=team)
-
-    defaults.ensure_defaults(team=team, now=NOW)
-
-    assert Channel.objects.get(team=team).config == {"to": "owner@localhost"}
-
-
-def test_a_rule_that_makes_no_sense_is_not_stored(team):
-    rule = AlertRule(team=team, name="bad", measure="nonsense", levels=RATIO_LEVELS)
-
-    with pytest.raises(ValidationError, match="no measure 'nonsense'"):
-        services.save_rule(rule=rule, now=NOW)
-
-    assert not AlertRule.objects.exists()

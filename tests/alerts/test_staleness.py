@@ -1,23 +1,17 @@
 from __future__ import annotations
 
-from datetime import timedelta
-
 import pytest
 
 from positions import freshness
 from positions.alerts import pipeline
 from positions.alerts.defaults import ensure_defaults
 from positions.alerts.models import Incident, Message
-from tests.alerts.conftest import evaluate_staleness
+from tests.alerts.steps import evaluate_staleness, later
 from tests.factories import NOW, make_account, make_coverage, make_team
 
 BUDGET_S = 30.0
 # The default rule waits this long before it tells anybody.
 FOR_S = 30.0
-
-
-def later(seconds: float):
-    return NOW + timedelta(seconds=seconds)
 
 
 STALE = freshness.stale_after_s(BUDGET_S)

@@ -68,8 +68,7 @@ def scenario(folder: Path, venue: str, name: str) -> tuple[tuple[Call, ...], tup
 
 def market_calls(venue: str) -> tuple[Call, ...]:
     """Return the calls that loading a venue's own composed markets makes."""
-    own = _calls(OWN / venue / "markets.json")
-    return own or _calls(RECORDED / venue / "markets.json")  # TEMP
+    return _calls(OWN / venue / "markets.json")
 
 
 def answering(

@@ -26,6 +26,7 @@ from venues.jobs import Job
 _Result = TypeVar("_Result")
 RISK = "/fapi/v3/positionRisk"
 BRACKETS = "/dapi/v2/leverageBracket"
+PREMIUM = "/fapi/v1/premiumIndex"
 CALL_RISK = "fapiPrivateV3GetPositionRisk"
 CALL_BRACKETS = "dapiPrivateV2GetLeverageBracket"
 API_KEY = "canary-api-key-0123456789"
@@ -38,7 +39,7 @@ class Probe(VenueAdapter):
 
     label = "Probe"
     ccxt_id = "binance"
-    reads = (f"GET {RISK}", f"GET {BRACKETS}")
+    reads = (f"GET {RISK}", f"GET {BRACKETS}", f"GET {PREMIUM}")
 
     def scopes(self, request: AccountRequest) -> Sequence[str]:
         return tuple(request.options.get("scopes", ("linear",)))
@@ -51,7 +52,7 @@ class Probe(VenueAdapter):
         )
 
     async def read_prices(self, *, client: VenueClient, symbols: Sequence[str]) -> PriceReading:
-        rows = await client.call(CALL_RISK)
+        rows = await client.call("fapiPublicGetPremiumIndex")
         quotes = [
             QuoteReading(symbol=name, mark_price=Figure.reported(rows[0]["markPrice"]))
             for name in symbols
@@ -105,6 +106,11 @@ def risk_row(**fields: Any) -> dict[str, Any]:
 def risk_call(*rows: Any, **more: Any) -> Call:
     """Return what positionRisk answers."""
     return answering(RISK, list(rows) or [risk_row()], **more)
+
+
+def premium_call() -> Call:
+    """Return what premiumIndex answers."""
+    return answering(PREMIUM, [{"symbol": "BTCUSDT", "markPrice": "62000.00000000"}])
 
 
 def make_request(environment: str, *, account_id: int = 1, **fields: Any) -> AccountRequest:

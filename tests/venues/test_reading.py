@@ -13,6 +13,7 @@ from tests.venues.corpus import answering
 from tests.venues.probe import (
     API_KEY,
     BRACKETS,
+    PREMIUM,
     RISK,
     SECRET,
     Probe,
@@ -20,6 +21,8 @@ from tests.venues.probe import (
     make_adapter,
     make_job,
     make_request,
+    premium_call,
+    read_row,
     risk_call,
     risk_row,
 )
@@ -29,7 +32,6 @@ from venues.base import (
     REGISTRY,
     AccountOutcome,
     AccountRequest,
-    MarketSpec,
     PositionEnd,
     PriceReading,
     QuoteReading,
@@ -81,17 +83,11 @@ class Local(VenueAdapter):
         if client.request.prepared is None:
             await client.call("anything")
         spec = client.market(client.request.prepared, kind=ContractKind.LINEAR)
-        return ScopeReading(scope=scope, positions=(position_of(spec),))
+        return ScopeReading(scope=scope, positions=(read_row(risk_row(), spec),))
 
     async def read_prices(self, *, client: VenueClient, symbols: Sequence[str]) -> PriceReading:
         quote = QuoteReading(symbol=client.request.prepared, mark_price=Figure.derived(1))
         return PriceReading(quotes=(quote,))
-
-
-def position_of(spec: MarketSpec) -> Any:
-    from tests.venues.probe import read_row
-
-    return read_row(risk_row(), spec)
 
 
 def read_all(jobs: Sequence[Job], **limits: Any) -> dict[int, AccountOutcome]:
@@ -360,9 +356,9 @@ def test_loading_a_batch_is_one_query(django_assert_num_queries: Any) -> None:
 
 @pytest.mark.usefixtures("venues")
 def test_each_price_feed_has_its_own_outcome(replay: Replay) -> None:
-    good = replay.compose("binance", "good", risk_call())
-    bad = replay.compose("binance", "bad", risk_call())
-    slow = replay.compose("binance", "slow", risk_call())
+    good = replay.compose("binance", "good", premium_call())
+    bad = replay.compose("binance", "bad", premium_call())
+    slow = replay.compose("binance", "slow", premium_call())
     replay.spoil("binance", "bad", Fault(text="null"))
     replay.spoil("binance", "slow", Fault(is_hanging=True))
     feeds = [
@@ -384,13 +380,13 @@ def test_each_price_feed_has_its_own_outcome(replay: Replay) -> None:
 
 @pytest.mark.usefixtures("venues")
 def test_prices_are_asked_without_a_key(replay: Replay) -> None:
-    base = replay.compose("binance", "public", risk_call())
+    base = replay.compose("binance", "public", premium_call())
 
     (outcome,) = reading.read_prices(feeds=[("probed", base, ["BTC/USDT:USDT"])], now=NOW)
 
-    assert outcome.error is not None
-    assert outcome.error.kind == "account"
-    assert asked_of(replay, RISK) == []
+    (asked,) = asked_of(replay, PREMIUM)
+    assert outcome.error is None
+    assert "X-MBX-APIKEY" not in asked.headers
 
 
 def test_no_secret_reaches_a_log(replay: Replay, caplog: pytest.LogCaptureFixture) -> None:

@@ -79,6 +79,9 @@ def test_the_rule_is_the_one_that_the_account_names() -> None:
 
     assert adapter.rule_for(kind=ContractKind.LINEAR, options=options) == "linear-mark-fee-flat"
     assert adapter.rule_for(kind=ContractKind.INVERSE, options=options) == "inverse-mark-fee"
+    assert adapter.rule_for(kind=ContractKind.LINEAR, options={"style_of": "gate"}) == (
+        "linear-mark-fee"
+    )
     assert adapter.rule_for(kind=ContractKind.LINEAR, options={}) is None
 
 

@@ -137,6 +137,15 @@ def test_an_account_of_another_venue_is_refused() -> None:
         open_long(account)
 
 
+@pytest.mark.parametrize("options", [{}, {"style_of": "nowhere"}, {"style_of": "hyperliquid"}])
+def test_an_account_without_a_rule_for_the_contract_is_refused(options: dict[str, str]) -> None:
+    account = make_paper_account(BTC="1")
+    account.options = options
+
+    with pytest.raises(RefusedError, match="cannot trade"):
+        open_long(account, "BTC/USD:BTC", contracts=Decimal(10))
+
+
 def test_an_ended_position_cannot_be_changed() -> None:
     position = open_long(make_paper_account())
     services.close_position(position=position, now=START)

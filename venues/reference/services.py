@@ -90,9 +90,9 @@ def place_order(
     slot: str = NET,
 ) -> ReferencePosition:
     """Open a position in a book at a quote's mark, by the account's margin rules."""
-    contract = price.contract
+    contract, style = price.contract, STYLES.get(str(account.options.get("style_of")))
     rule = rule_of(options=account.options, kind=contract.kind)
-    if account.venue != SLUG or rule is None:
+    if account.venue != SLUG or style is None or rule is None:
         raise RefusedError(f"{account.label} cannot trade {contract.symbol}")
     step = machine.open_compartment(
         rule=rule,
@@ -100,7 +100,7 @@ def place_order(
         quantity=to_quantity(contract=contract, contracts=contracts),
         price=price.mark,
         leverage=Fraction(leverage),
-        tiers=STYLES[account.options["style_of"]].tiers(contract=contract, rule=rule),
+        tiers=style.tiers(contract=contract, rule=rule),
         fee_rate=exact(TAKER_FEE),
         liquidation_fee_rate=exact(LIQUIDATION_FEE),
         margin=None if margin is None else to_units(margin),
@@ -163,8 +163,15 @@ def find_balance(*, account: Account, unit: str) -> int:
 
 
 def rule_of(*, options: Mapping[str, Any], kind: str) -> str | None:
-    """Return the key of the margin rule that an account's options name for a kind of contract."""
-    rule = options.get("rules", {}).get(str(kind))
+    """Return the key of the margin rule that an account's options name for a kind of contract.
+
+    "rules" maps kinds to keys; without it "style_of" names the venue whose rules hold.
+    """
+    rules = options.get("rules")
+    if not isinstance(rules, Mapping):
+        style = STYLES.get(str(options.get("style_of")))
+        rules = style.rules if style else {}
+    rule = rules.get(str(kind))
     return None if rule is None else str(rule)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import smtplib
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -12,6 +13,7 @@ from django.core.validators import EmailValidator
 from django.template.loader import render_to_string
 
 from positions.alerts.base import Channel, Config, DeliveryError, Message
+from riskhub import formatting
 
 _SUBJECT_LENGTH = 180
 # 4xx asks to come again later (greylisting), 5xx refuses for good.
@@ -76,7 +78,21 @@ def _compose(message: Message, *, to: list[str]) -> EmailMultiAlternatives:
 
 
 def _context(message: Message) -> dict[str, Any]:
-    return {"message": message, "data": message.payload["data"]}
+    data = message.payload["data"]
+    why = data.get("why", {})
+    return {
+        "data": data,
+        "as_of": _when(why.get("as_of")),
+        "price_as_of": _when(why.get("price_as_of")),
+        "scopes": [
+            {**scope, "seen": _when(scope["seen_at"]) if scope["seen_at"] else "never"}
+            for scope in why.get("scopes", [])
+        ],
+    }
+
+
+def _when(instant: str | None) -> str:
+    return formatting.timestamp(datetime.fromisoformat(instant) if instant else None)
 
 
 def _split(addresses: str) -> list[str]:

@@ -1,0 +1,158 @@
+"""The first sentence of the overview: what dies first, how far it is, and what would help."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.urls import reverse
+
+from positions.engine.types import PositionState, Severity
+from positions.live_cells import is_bankrupt
+from positions.models import Position
+from positions.overview import TARGET_DISTANCE, Headline, Summary
+from positions.pages.rows import label_of, state_of
+from positions.selectors import AccountCoverage
+from riskhub import formatting
+from venues import registry
+
+_MOST_NAMES = 3
+# Reasons of the engine that begin so are answers: no price liquidates such a position.
+_SAFE = "none:"
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A headline in the parts that its template sets apart.
+
+    figure, figure_end  what is set in the colour of the severity; `figure` is patched live
+    position_id, url    of the position it speaks of; "" for none
+    """
+
+    before: str
+    severity: str = ""
+    figure: str = ""
+    figure_end: str = ""
+    after: str = ""
+    sub: str = ""
+    position_id: str = ""
+    url: str = ""
+
+
+def say_first(summary: Summary, *, now: datetime) -> Sentence:
+    """Return what the overview says first."""
+    unseen = say_unseen(summary.coverage)
+    if summary.headline is not None:
+        return _first(summary, summary.headline, unseen, now)
+    if summary.held:
+        return Sentence(
+            before=_all_unknown(summary.held),
+            severity=Severity.UNKNOWN,
+            sub=_join(_why_unranked(summary.unranked), unseen),
+        )
+    if unseen:
+        return Sentence(
+            before="Nothing is open in what was seen", severity=Severity.UNKNOWN, sub=unseen
+        )
+    return Sentence(before="No position is open", severity=Severity.CALM, sub=_all_seen(summary))
+
+
+def _all_unknown(held: int) -> str:
+    if held == 1:
+        return "How far the one position is from liquidation is not known"
+    return f"How far any of {formatting.count(held)} positions is from liquidation is not known"
+
+
+def _all_seen(summary: Summary) -> str:
+    count = len(summary.coverage)
+    return "The one account was seen." if count == 1 else f"All {count} accounts were seen."
+
+
+def _first(summary: Summary, headline: Headline, unseen: str, now: datetime) -> Sentence:
+    position = headline.position
+    before, figure, figure_end = _danger(position)
+    return Sentence(
+        before=before,
+        severity=position.severity,
+        figure=figure,
+        figure_end=figure_end,
+        sub=_join(
+            "Only simulated positions are held." if position.account.is_simulated else "",
+            _advice(headline),
+            _say_stale(position, now),
+            _unranked(summary),
+            unseen,
+        ),
+        position_id=str(position.pk),
+        url=reverse("position", args=[position.pk]),
+    )
+
+
+def _danger(position: Position) -> tuple[str, str, str]:
+    label = label_of(position)
+    distance = position.liquidation_distance
+    if is_bankrupt(position):
+        return (f"{label} is", "bankrupt", ": its losses exceed its collateral")
+    if distance is not None and distance <= 0:
+        text = formatting.percent(-distance, digits=1)
+        return (f"{label} is beyond its liquidation price by", text, ", still reported open")
+    is_near = position.severity in {Severity.CRITICAL, Severity.WARNING}
+    verb = "dies first:" if is_near else "would die first:"
+    return (f"{label} {verb}", formatting.percent(distance, digits=1), " away")
+
+
+def _advice(headline: Headline) -> str:
+    distance = headline.position.liquidation_distance
+    if headline.add_margin_usd is None or distance is None or distance >= TARGET_DISTANCE:
+        return ""
+    amount = formatting.money(headline.add_margin_usd)
+    return f"{amount} more margin moves it to {formatting.percent(TARGET_DISTANCE, digits=0)}."
+
+
+def _say_stale(position: Position, now: datetime) -> str:
+    if state_of(position, now=now) != PositionState.STALE:
+        return ""
+    return f"It was last read {formatting.age(now - position.received_at)} ago and may have moved."
+
+
+def _unranked(summary: Summary) -> str:
+    count = sum(not _is_safe(position) for position in summary.unranked)
+    if not count:
+        return ""
+    verb = "position cannot" if count == 1 else "positions cannot"
+    return f"{formatting.count(count)} {verb} be ranked: no distance is known."
+
+
+def _is_safe(position: Position) -> bool:
+    reason = position.provenance.reasons.get("liquidation_distance", "")
+    return str(reason).startswith(_SAFE)
+
+
+def _why_unranked(positions: Sequence[Position]) -> str:
+    reasons = {
+        str(reason)
+        for position in positions
+        if (reason := position.provenance.reasons.get("liquidation_distance"))
+    }
+    return f"Why: {'; '.join(sorted(reasons)[:_MOST_NAMES])}." if reasons else ""
+
+
+def say_unseen(coverage: Sequence[AccountCoverage]) -> str:
+    """Return which accounts were not seen, in one sentence; "" when all were."""
+    blind = [registry_name(each) for each in coverage if each.is_blind]
+    if not blind:
+        return ""
+    names = ", ".join(blind[:_MOST_NAMES]) + (" and more" if len(blind) > _MOST_NAMES else "")
+    if len(blind) == 1:
+        return f"{names} was not seen: nothing is known there."
+    return f"{formatting.count(len(blind))} accounts were not seen: {names}."
+
+
+def registry_name(covered: AccountCoverage) -> str:
+    """Return an account as people name it: "Bybit main"."""
+    return f"{registry.label(covered.account.venue)} {covered.account.label}"
+
+
+def _join(*sentences: str) -> str:
+    return " ".join(sentence for sentence in sentences if sentence)
