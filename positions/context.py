@@ -2,11 +2,131 @@
 
 from __future__ import annotations
 
+import hashlib
+import tomllib
+from collections.abc import Sequence
+from datetime import datetime
+from functools import cache
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
+from django.urls import reverse
+
+from positions.alerts import selectors as alerts
+from positions.pages.headline import account_name
+from positions.selectors import AccountCoverage, coverage_of
+from riskhub import clock, formatting, heartbeat, notices
+from riskhub.teams.models import Team
+
+# What a late cycle means to the person who looks at the page.
+_LATE = {
+    "polls": "Positions are not being read",
+    "prices": "Prices are not being refreshed",
+    "reference": "The simulated market stands still",
+    "outbox": "Alerts are not being sent",
+    "staleness": "Nobody watches whether accounts are seen",
+    "housekeeping": "Old data is not being removed",
+}
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
-    """Template context of the frame."""
-    return {}
+    """Return the context of the frame; strangers and pages of errors get one without queries."""
+    now = clock.now()
+    frame = {"server_now": now, "version": version(), "home_url": reverse("overview")}
+    team = getattr(request, "team", None)
+    if team is None or getattr(request, "is_error_page", False):
+        return frame
+    return {
+        **frame,
+        **frame_of(request, team=team, now=now),
+        "live_url": reverse("events"),
+        "team": team,
+        "menu": [
+            {"name": "Settings", "url": reverse("settings")},
+            {"name": "Change password", "url": reverse("password")},
+        ],
+    }
+
+
+def frame_of(request: HttpRequest, *, team: Team, now: datetime) -> dict[str, Any]:
+    """Return the parts of the frame that change while a page is open.
+
+    A view that has read the coverage already leaves it as `request.coverage`.
+    """
+    coverage = getattr(request, "coverage", None)
+    if coverage is None:
+        coverage = coverage_of(team=team, now=now)
+    shown = banners(now=now)
+    return {
+        "nav": _nav(request.path, alerts=alerts.open_incidents(team=team).count()),
+        "seen": seen(coverage),
+        "banners": shown,
+        "frame_url": f"{reverse('frame')}?banners={_digest(shown)}",
+        "are_banners_new": request.GET.get("banners") != _digest(shown),
+    }
+
+
+def seen(coverage: Sequence[AccountCoverage]) -> dict[str, Any]:
+    """Return the strip that says what was seen, and what was not."""
+    blind = [account_name(each) for each in coverage if each.is_blind]
+    return {
+        "seen": len(coverage) - len(blind),
+        "total": len(coverage),
+        "blind": blind,
+        "url": reverse("accounts"),
+    }
+
+
+def banners(*, now: datetime) -> list[dict[str, str]]:
+    """Return what the supervisor wants to be said, and which cycles are late."""
+    told = [
+        {"id": notice.key, "level": notice.level, "text": notice.text}
+        for notice in notices.read(folder=settings.DATA_DIR)
+    ]
+    return told + _late_cycles(now)
+
+
+def _late_cycles(now: datetime) -> list[dict[str, str]]:
+    """A cycle that never came round is not late: this may be a web process that runs alone."""
+    last = heartbeat.last_beats()
+    late = []
+    for cycle, budget_s in heartbeat.BEATS.items():
+        passed_s = (now - last[cycle]).total_seconds() if cycle in last else 0.0
+        if passed_s > budget_s:
+            text = f"{_LATE.get(cycle, cycle)}: nothing for {formatting.age(passed_s)}."
+            late.append({"id": f"late-{cycle}", "level": "warning", "text": text})
+    return late
+
+
+def _nav(path: str, *, alerts: int) -> list[dict[str, Any]]:
+    places = (
+        ("Overview", reverse("overview"), 0),
+        ("Alerts", reverse("alerts"), alerts),
+        ("Accounts", reverse("accounts"), 0),
+        ("Settings", reverse("settings"), 0),
+    )
+    return [
+        {"name": name, "url": url, "count": count, "is_current": _is_here(path, url)}
+        for name, url, count in places
+    ]
+
+
+def _is_here(path: str, url: str) -> bool:
+    home = reverse("overview")
+    if url == home:
+        return path == home or path.startswith("/positions/")
+    return path.startswith(url)
+
+
+def _digest(shown: Sequence[dict[str, str]]) -> str:
+    # The words themselves grow older each second; which causes there are does not.
+    text = "|".join(f"{banner['id']} {banner['level']}" for banner in shown)
+    return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()[:8]
+
+
+@cache
+def version() -> str:
+    """Return the version of this project, as pyproject.toml says it."""
+    with (settings.BASE_DIR / "pyproject.toml").open("rb") as file:
+        return str(tomllib.load(file)["project"]["version"])

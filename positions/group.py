@@ -65,6 +65,7 @@ def lock_accounts(group: Group, outcomes: Sequence[AccountOutcome]) -> list[Acco
 
 
 def store_polls(group: Group, outcomes: Sequence[AccountOutcome]) -> None:
+    """Store one poll per account, and its raw answers."""
     rows = Poll.objects.bulk_create([_poll(group, outcome) for outcome in outcomes])
     group.polls = {row.account_id: row for row in rows}
     RawAnswer.objects.bulk_create(
@@ -99,10 +100,10 @@ def _poll(group: Group, outcome: AccountOutcome) -> Poll:
 
 
 def store_coverage(group: Group, outcomes: Sequence[AccountOutcome]) -> None:
+    """Write down per scope what was seen; a failure leaves what was last seen in place."""
     rows = [row for outcome in outcomes for row in _coverage_rows(outcome)]
     for updates, chosen in (
         (["tried_at", "seen_at", "rows", "refused", "refusals", "error_kind", "error"], True),
-        # A failure leaves what was last seen in place.
         (["tried_at", "error_kind", "error"], False),
     ):
         CoverageEntry.objects.bulk_create(
@@ -113,6 +114,16 @@ def store_coverage(group: Group, outcomes: Sequence[AccountOutcome]) -> None:
         )
     found = CoverageEntry.objects.filter(account_id__in=group.accounts)
     group.coverage = {(row.account_id, row.scope): row for row in found}
+    _forget_scopes(group, outcomes)
+
+
+def _forget_scopes(group: Group, outcomes: Sequence[AccountOutcome]) -> None:
+    """Drop scopes that are no longer read and hold no position: they would be blind for ever."""
+    read = {(each.account_id, part.scope) for each in outcomes for part in each.scopes}
+    read |= {(each.account_id, part.scope) for each in outcomes for part in each.failures}
+    old = [row.pk for key, row in group.coverage.items() if key not in read]
+    if old:
+        CoverageEntry.objects.filter(pk__in=old, positions=None).delete()
 
 
 def _coverage_rows(outcome: AccountOutcome) -> list[CoverageEntry]:
@@ -146,6 +157,7 @@ def _refusal(refusal: Refusal) -> dict[str, str]:
 
 
 def load_positions(group: Group) -> None:
+    """Load every position of the group's accounts, ended ones too, by identity."""
     rows = (
         Position.objects.filter(account_id__in=group.accounts)
         .select_related("market", "life", "coverage", "provenance")

@@ -191,6 +191,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "global_keyprefix": "celery:",
     # A publisher that finds no broker goes on at once: what it asks for stands in the database.
     # (By default each publish tries for 6 s, within the poll that rings the doorbell.)
+    "socket_connect_timeout": 5,
     "max_retries": 1,
     "interval_start": 0,
     "interval_step": 0.2,

@@ -76,7 +76,8 @@ def rebase(urls: Any, base: str) -> Any:
     return urls
 
 
-def _make(adapter: VenueAdapter, environment: str, config: Mapping[str, Any]) -> Any:
+def make_exchange(adapter: VenueAdapter, environment: str, config: Mapping[str, Any]) -> Any:
+    """Return an instance of the adapter's ccxt class; it sends nothing before it has `wiring`."""
     exchange = _strict_class(adapter.ccxt_id)(
         {
             "options": ccxt_facts.options(adapter.ccxt_id, adapter.ccxt_options),
@@ -184,7 +185,7 @@ class Endpoint:
 
     async def _load(self) -> None:
         # A handful of requests an hour: no need to space them.
-        master = _make(self.adapter, self.environment, {"enableRateLimit": False})
+        master = make_exchange(self.adapter, self.environment, {"enableRateLimit": False})
         master.wiring = self.wiring(timeout_s=_MARKETS_TIMEOUT_S, keyless=True)
         try:
             await _settled(master.load_markets, label=self.adapter.label)
@@ -374,7 +375,7 @@ def _account_instance(endpoint: Endpoint, request: AccountRequest, *, timeout_s:
     known = {name: request.credentials[name] for name in adapter.credentials
              if request.credentials.get(name)}  # fmt: skip
     wallet = {"walletAddress": request.wallet} if request.wallet else {}
-    exchange = _make(adapter, endpoint.environment, {**known, **wallet})
+    exchange = make_exchange(adapter, endpoint.environment, {**known, **wallet})
     exchange.wiring = endpoint.wiring(
         timeout_s=timeout_s, hidden=tuple(known.values()), keyless=False
     )

@@ -26,7 +26,12 @@ def get(slug: str) -> VenueAdapter:
     return adapter()
 
 
+def find(slug: str) -> VenueAdapter | None:
+    """Return the adapter called `slug`; None for a venue this release does not know."""
+    return get(slug) if slug in REGISTRY else None
+
+
 def label(slug: str) -> str:
     """Return the name that people read; a venue this release does not know keeps its slug."""
-    adapter = REGISTRY.get(slug)
+    adapter = find(slug)
     return adapter.label if adapter else slug

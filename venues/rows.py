@@ -179,14 +179,15 @@ def value_at(*, market: MarketSpec, contracts: Figure, price: Figure) -> Figure:
     return Figure.unknown(f"no rule for the value of a {market.kind} contract")
 
 
-async def ask_each_or_all(*, names: Sequence[str], ask: Ask) -> list[Any]:
-    """Return the rows of a list endpoint: one request a name, or one for all when many.
+async def ask_each_or_all(*, names: Sequence[str], ask: Ask, few: int = _FEW) -> list[Any]:
+    """Return the rows of a list endpoint: one request a name, or one for all if more than `few`.
 
+    Requests queue for the venue's rate limit, so `few` is small where each of them weighs much.
     `ask` is given a name, or None for the whole list. A name that the venue refuses, such as a
     delisted contract, is left out unless it refuses every one. Raises the first other VenueError
     of `ask`; the other requests are cancelled then.
     """
-    if len(names) > _FEW:
+    if len(names) > few:
         return await ask(None)
     try:
         async with asyncio.TaskGroup() as group:

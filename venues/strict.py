@@ -88,6 +88,18 @@ class Wiring:
     secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
+_BAD_ROW = (ValueError, TypeError, ArithmeticError, LookupError, AttributeError)
+# What a row has that ccxt could not read: nothing but itself.
+_NO_POSITION = dict.fromkeys(
+    (
+        *("id", "symbol", "timestamp", "datetime", "side", "contracts", "contractSize"),
+        *("entryPrice", "markPrice", "notional", "leverage", "collateral", "initialMargin"),
+        *("maintenanceMargin", "unrealizedPnl", "liquidationPrice", "marginMode", "marginRatio"),
+        *("hedged", "percentage"),
+    )
+)
+
+
 class Strict:
     """Overrides of a ccxt exchange; `wiring` is set right after it is made."""
 
@@ -105,6 +117,16 @@ class Strict:
     def microseconds(self) -> int:
         """Return the venue's time in microseconds, to the millisecond."""
         return self.milliseconds() * 1000
+
+    def parse_position(self, position: Any, market: Any = None) -> Any:
+        """Return ccxt's reading of a row, or the bare row where it raises.
+
+        One bad number would otherwise lose every other row of the answer.
+        """
+        try:
+            return super().parse_position(position, market)  # type: ignore[misc]
+        except _BAD_ROW:
+            return {**_NO_POSITION, "info": position}
 
     async def fetch(
         self,

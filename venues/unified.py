@@ -15,7 +15,7 @@ from typing import Any
 from positions.engine.types import ContractKind, MarginMode, Side
 from venues.base import MarketSpec, PositionReading, QuoteReading, VenueClient
 from venues.figures import NOT_GIVEN, Figure, Row, RowError
-from venues.rows import CROSS, MODE_UNKNOWN, read_each, read_instant, require, value_at
+from venues.rows import CROSS, MODE_UNKNOWN, read_each, read_instant, value_at
 
 BY_CCXT = "ccxt worked it out; the venue did not say it"
 NO_MARK = "the venue's list of tickers holds no mark price"
@@ -58,6 +58,8 @@ class Facts:
     mode_field    field of the row to believe where ccxt writes a fixed margin mode; None: ccxt
                   reads it, "": the row has none
     rate_field    field of the row with the maintenance rate, where ccxt sends another
+    size_field    field of the row with the number of contracts, for rows where ccxt finds none
+    is_size_signed     the sign of that field is the side
     is_size_in_quote   the size of an inverse contract counts US dollars, not contracts
     """
 
@@ -70,6 +72,8 @@ class Facts:
     rules: tuple[str, ...] = ()
     mode_field: str | None = None
     rate_field: str = ""
+    size_field: str = ""
+    is_size_signed: bool = False
     is_size_in_quote: bool = False
 
 
@@ -91,9 +95,9 @@ class Told:
         text = self._find(float(figure.value), where)
         return Figure.unknown(BY_CCXT) if text is None else Figure.reported(text)
 
-    def contracts(self) -> Figure:
-        """Return the number of contracts without sign."""
-        figure = require(self.row, "contracts").magnitude()
+    def reported_size(self, size: Figure) -> Figure:
+        """Return a size without sign: reported where the row holds it, else derived."""
+        figure = size.magnitude()
         value = float(figure.value or 0)
         text = self._find(value, ANY) or self._find(-value, ANY)
         return Figure.reported(text).magnitude() if text else Figure.derived(figure.value or 0)
@@ -120,13 +124,13 @@ class Told:
 def read_position(row: Row, *, client: VenueClient, facts: Facts) -> PositionReading | None:
     """Return the reading of a unified position; None when it is flat. Raises RowError."""
     _refuse_bad_numbers(row.fields.get("info"))
-    size = require(row, "contracts")
+    told = Told(row)
+    size = _read_size(told, facts=facts)
     if size.value == 0:
         return None
-    told = Told(row)
-    side = _read_side(row, size)
+    side = _read_side(row, size, is_signed=facts.is_size_signed)
     market = client.market(row.text("symbol"))
-    contracts = _read_contracts(told, market=market, facts=facts)
+    contracts = _read_contracts(told, size=size, market=market, facts=facts)
     mode = _read_mode(row, mode_field=facts.mode_field)
     mark = _positive(told.take("markPrice", where=MARK))
     notional = value_at(market=market, contracts=contracts, price=mark)
@@ -174,8 +178,17 @@ def _read_quote(row: Row) -> QuoteReading:
     )
 
 
-def _read_contracts(told: Told, *, market: MarketSpec, facts: Facts) -> Figure:
-    contracts = told.contracts()
+def _read_size(told: Told, *, facts: Facts) -> Figure:
+    size = told.row.number("contracts", none=("",))
+    if not size.is_known and facts.size_field:
+        size = told.field(facts.size_field)
+    if not size.is_known:
+        raise RowError("contracts is missing")
+    return size
+
+
+def _read_contracts(told: Told, *, size: Figure, market: MarketSpec, facts: Facts) -> Figure:
+    contracts = told.reported_size(size)
     if not facts.is_size_in_quote or market.kind is not ContractKind.INVERSE:
         return contracts
     return contracts.over(Figure.derived(Decimal(str(market.contract_size or 1))))
@@ -211,11 +224,10 @@ def _read_liquidation_price(told: Told) -> Figure:
     return price
 
 
-def _read_side(row: Row, size: Figure) -> Side:
-    told = row.text_or("side").lower()
+def _read_side(row: Row, size: Figure, *, is_signed: bool) -> Side:
     is_negative = size.value is not None and size.value < 0
-    if told == "" and is_negative:
-        return Side.SHORT
+    if not row.text_or("side") and (is_negative or is_signed):
+        return Side.SHORT if is_negative else Side.LONG
     side = row.choice("side", long=Side.LONG, short=Side.SHORT)
     if is_negative and side is Side.LONG:
         raise RowError(f"size {size.value} contradicts the side {side}")

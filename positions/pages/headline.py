@@ -140,7 +140,7 @@ def _why_unranked(positions: Sequence[Position]) -> str:
 
 def say_unseen(coverage: Sequence[AccountCoverage]) -> str:
     """Return which accounts were not seen, in one sentence; "" when all were."""
-    blind = [registry_name(each) for each in coverage if each.is_blind]
+    blind = [account_name(each) for each in coverage if each.is_blind]
     if not blind:
         return ""
     names = ", ".join(blind[:_MOST_NAMES]) + (" and more" if len(blind) > _MOST_NAMES else "")
@@ -149,7 +149,7 @@ def say_unseen(coverage: Sequence[AccountCoverage]) -> str:
     return f"{formatting.count(len(blind))} accounts were not seen: {names}."
 
 
-def registry_name(covered: AccountCoverage) -> str:
+def account_name(covered: AccountCoverage) -> str:
     """Return an account as people name it: "Bybit main"."""
     return f"{registry.label(covered.account.venue)} {covered.account.label}"
 

@@ -21,6 +21,7 @@ from riskhub import formatting
 from venues import registry
 
 _LONGEST = 80
+_BOOKS = {"0": "real", "1": "simulated"}
 _NO_DOLLARS = "no US dollar price is known"
 
 
@@ -150,7 +151,7 @@ def _filters(found: Overview) -> list[dict[str, Any]]:
             "Book",
             chosen.simulated,
             ("1" if row.account.is_simulated else "0" for row in rows),
-            {"0": "real", "1": "simulated"}.__getitem__,
+            lambda value: _BOOKS.get(value, value),
         ),
     ]
 
@@ -170,18 +171,11 @@ def _filter(
         "options": [
             {"value": "", "label": "All", "is_selected": not chosen},
             *(
-                {"value": value, "label": _safe(show, value), "is_selected": value == chosen}
+                {"value": value, "label": show(value), "is_selected": value == chosen}
                 for value in options
             ),
         ],
     }
-
-
-def _safe(show: Callable[[str], str], value: str) -> str:
-    try:
-        return show(value)
-    except KeyError:
-        return value
 
 
 def _shown(found: Overview) -> str:

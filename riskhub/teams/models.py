@@ -48,7 +48,7 @@ class Membership(models.Model):
 class ApiToken(AbstractAuthToken):
     """A REST token: stored as a digest, bound to one team and to scopes such as `read`."""
 
-    team = models.ForeignKey(Team, models.CASCADE, related_name="api_tokens")
+    team = models.ForeignKey(Team, models.CASCADE, related_name="+")
     label = models.CharField(max_length=80)
     scopes = models.JSONField(default=list)
 

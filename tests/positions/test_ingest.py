@@ -230,6 +230,16 @@ def test_one_failed_scope_leaves_the_other_scope_alone():
     assert states == {"BTC": "open", "ETH": "gone"}
 
 
+def test_a_scope_that_is_no_longer_read_is_forgotten_unless_it_holds_positions():
+    account = make_account()
+    store(outcome(account, reading(), scope="linear"))
+    store(outcome(account, scope="inverse", seconds=1))
+
+    store(outcome(account, scope="all", seconds=30))
+
+    assert set(CoverageEntry.objects.values_list("scope", flat=True)) == {"linear", "all"}
+
+
 def test_the_same_cycle_twice_has_one_set_of_effects():
     account = make_account()
 

@@ -19,7 +19,7 @@ class Hub:
     def __init__(self, command: list[str], *, env: dict[str, str] | None = None) -> None:
         self.env = env
         self.heard: list[str] = []
-        self._lines: queue.Queue[str] = queue.Queue()
+        self._lines: queue.Queue[str | None] = queue.Queue()
         self.process = subprocess.Popen(
             command,
             cwd=ROOT,
@@ -36,7 +36,8 @@ class Hub:
             try:
                 line = self._lines.get(timeout=60)
             except queue.Empty:
-                raise AssertionError(f"{part!r} was never said: {self.heard}") from None
+                line = None
+            assert line is not None, f"{part!r} was never said: {self.heard}"
             self.heard.append(line)
             if part in line:
                 return line
@@ -54,6 +55,7 @@ class Hub:
         assert self.process.stdout
         for line in self.process.stdout:
             self._lines.put(line.rstrip("\n"))
+        self._lines.put(None)
 
 
 class FakeHub(Hub):

@@ -56,23 +56,18 @@ def version_in(project: Path) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def test_a_bare_folder_gets_the_libraries_of_its_lock_without_uv(project: Path) -> None:
-    prepare(root=project, level="run")
-
-    assert version_in(project) == "1.0"
-    assert is_ready(environment=Environment(project), lock=project / "requirements.lock")
-
-
-def test_a_venv_whose_making_was_cut_short_is_made_again(project: Path) -> None:
+def test_an_unfinished_venv_is_made_again_and_gets_its_lock_without_uv(project: Path) -> None:
+    built = Environment(project)
     leftover = project / ".venv/lib/half.py"
     leftover.parent.mkdir(parents=True)
     leftover.touch()
-    Environment(project).unfinished.touch()
+    built.unfinished.touch()
 
     prepare(root=project, level="run")
 
     assert version_in(project) == "1.0"
     assert not leftover.exists()
+    assert is_ready(environment=built, lock=project / "requirements.lock")
 
 
 def test_a_changed_lock_is_noticed(tmp_path: Path) -> None:

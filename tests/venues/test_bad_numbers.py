@@ -66,6 +66,9 @@ def spoil_call(call: Call) -> tuple[Call, int]:
     spoiled, _ = spoiled_rows(rows[0])
     count = len(spoiled) + 1
     rows[:] = [*spoiled, rows[0]]
+    # One page, however many rows it has.
+    if isinstance(answer, dict) and "nextPageCursor" in (answer.get("result") or {}):
+        answer["result"]["nextPageCursor"] = ""
     text = json.dumps(answer)
     for bad in BAD:
         text = text.replace(json.dumps(f"@{bad}@"), bad)
@@ -84,8 +87,10 @@ def test_a_bad_number_spoils_its_own_row_alone(replay: Replay, venue: str) -> No
     base = replay.compose(venue, "numbers", *spoiled)
 
     outcome = read_account(venue, base)
+    # Some adapters ask for more about each symbol; these made-up ones are not listed.
+    replay.missed.clear()
 
-    scope: ScopeReading = max(outcome.scopes, key=lambda each: len(each.positions))
+    scope: ScopeReading = max(outcome.scopes, key=lambda each: len(each.refusals))
     figures = [figure for position in scope.positions for figure in figures_of(position)]
     symbols = {position.market.symbol for position in scope.positions}
     assert len(scope.positions) + len(scope.refusals) == max(counts)

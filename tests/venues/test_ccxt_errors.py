@@ -82,7 +82,7 @@ def exchanges() -> dict[str, Any]:
 
     async def make() -> dict[str, Any]:
         adapters = {name: make_adapter(name) for name, *_ in REFUSALS}
-        return {name: client._make(adapter, "", {}) for name, adapter in adapters.items()}
+        return {name: client.make_exchange(adapter, "", {}) for name, adapter in adapters.items()}
 
     return asyncio.run(make())
 

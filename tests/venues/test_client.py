@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ from venues.errors import (
     UnreadableAnswer,
     WriteRefused,
 )
+
+SECRETS_OF_BITGET = ("apiKey", "secret", "password")
 
 
 def test_numbers_arrive_as_their_exact_text(replay: Replay) -> None:
@@ -179,11 +182,41 @@ def test_a_failure_that_ccxt_passes_over_is_not_passed_over(replay: Replay) -> N
         )
 
 
-SECRETS_OF_BITGET = ("apiKey", "secret", "password")
-
-
 def test_corpus_documents_what_the_readme_names() -> None:
     files = [path for path in corpus.OWN.glob("*/*.json") if isinstance(path, Path)]
 
     unsourced = [path for path in files if '"shape_source"' not in path.read_text()]
     assert unsourced == []
+
+
+@pytest.mark.parametrize(
+    ("venue", "read"),
+    [
+        ("bitget", "GET /api/v2/mix/position/all-position"),
+        ("okx", "GET /api/v5/account/positions"),
+    ],
+)
+def test_ccxt_makes_the_same_of_numbers_as_text(
+    replay: Replay, monkeypatch: pytest.MonkeyPatch, venue: str, read: str
+) -> None:
+    base = replay.url(venue, "positions_hedge_pair")
+    kind = make_adapter(venue, reads=(read,), credentials=SECRETS_OF_BITGET)
+    kind.ccxt_options = {"uta": False}
+    secrets = {"apiKey": API_KEY, "secret": SECRET, "password": "canary-passphrase"}
+
+    def fetch(account_id: int) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = use(
+            base,
+            lambda asked: asked.fetch("fetch_positions"),
+            adapter=kind,
+            account_id=account_id,
+            credentials=secrets,
+        )
+        return [{key: row[key] for key in row if key != "info"} for row in rows]
+
+    as_text = fetch(1)
+    monkeypatch.setattr("venues.wire._parse", json.loads)
+    as_numbers = fetch(2)
+
+    assert as_text == as_numbers
+    assert len(as_text) == 2

@@ -109,7 +109,7 @@ def test_a_wallet_is_enough_where_the_venue_says_so() -> None:
     ("arguments", "sentence"),
     [
         (("--venue", "nowhere", "--label", "a"), "no venue 'nowhere'; one of:"),
-        (("--venue", "binance", "--label", "a"), "needs apiKey and secret; missing: apiKey and secret"),
+        (("--venue", "binance", "--label", "a"), "secret; missing: apiKey and secret"),
         (("--venue", "binance", "--label", " "), "needs a label"),
         (("--venue", "binance", "--label", "x" * 61), "up to 60"),
         (("--venue", "binance", "--label", PRIVATE_KEY), "looks like a private key"),

@@ -163,14 +163,14 @@ async def read_extras(*, client: VenueClient, product: Product, rows: Sequence[A
     bare = [name for name, row in held.items() if not row.text_or("leverage")]
     isolated = [name for name, row in held.items() if _may_be_isolated(row)]
     settings, brackets = await asyncio.gather(
-        read_table(client=client, method=product.settings, names=bare if product.settings else []),
-        read_table(client=client, method=product.brackets, names=isolated),
+        read_table(client, product.settings, names=bare if product.settings else [], few=2),
+        read_table(client, product.brackets, names=isolated, few=8),
     )
     return Extras(settings=settings, brackets=brackets)
 
 
 async def read_table(
-    *, client: VenueClient, method: str, names: Sequence[str]
+    client: VenueClient, method: str, *, names: Sequence[str], few: int
 ) -> Mapping[str, Row]:
     """Return rows by symbol, for the symbols that could be read."""
 
@@ -180,7 +180,7 @@ async def read_table(
     if not names:
         return {}
     try:
-        rows = await ask_each_or_all(names=names, ask=ask)
+        rows = await ask_each_or_all(names=names, ask=ask, few=few)
     except VenueError:
         return {}
     return dict(read_each(rows, lambda row: (row.text("symbol"), row)))

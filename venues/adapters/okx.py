@@ -176,7 +176,7 @@ async def read_quotes(
 
     if not wanted:
         return []
-    rows = await ask_each_or_all(names=list(wanted), ask=ask)
+    rows = await ask_each_or_all(names=list(wanted), ask=ask, few=1)
 
     def read_row(row: Row) -> QuoteReading | None:
         name = row.text("instId")
@@ -227,7 +227,7 @@ async def read_funding(*, client: VenueClient, names: Mapping[str, str]) -> dict
 
     swaps = [name for name, symbol in names.items() if not split_symbol(symbol).is_dated]
     try:
-        rows = await ask_each_or_all(names=swaps, ask=ask)
+        rows = await ask_each_or_all(names=swaps, ask=ask, few=2)
     except VenueError:
         return {}
     return dict(read_each(rows, lambda row: (row.text("instId"), row)))

@@ -1,0 +1,132 @@
+"""Forms of the pages; what they mean is decided by the services they hand it to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django import forms
+
+from riskhub.teams.tokens import Scope
+from venues import entry, services
+from venues.base import REGISTRY, VenueAdapter
+from venues.errors import BadAccount
+
+# Secret fields by the name of their form field: a venue may call one "wallet" or "label".
+SECRET = "secret-"  # noqa: S105 - a prefix
+_HINTS = {
+    "apiKey": "Of a key that may only read.",
+    "password": "The passphrase chosen when the key was made.",
+    "privateKey": "Signs requests to read. Prefer a key made for this alone.",
+}
+
+
+def venue_choices() -> list[tuple[str, str]]:
+    """Return the venues an account may be added at, by name; simulated ones are made elsewhere."""
+    found = [(slug, venue.label) for slug, venue in REGISTRY.items() if not venue.is_simulated]
+    return sorted(found, key=lambda pair: pair[1].lower())
+
+
+class AccountForm(forms.Form):
+    """An account at one venue: its fields are the ones that the venue needs."""
+
+    venue = forms.ChoiceField()
+    label = forms.CharField(
+        max_length=60,
+        help_text="How you will find this account again.",
+        error_messages={"required": "Give the account a label, a short name of your own."},
+    )
+    wallet = forms.CharField(
+        max_length=120,
+        label="Wallet address",
+        help_text="The public address, never a private key.",
+        required=False,
+    )
+    environment = forms.CharField(
+        max_length=300,
+        label="Base URL",
+        required=False,
+        help_text="Only for a proxy or a testnet: replaces the venue's own hosts.",
+    )
+    options = forms.CharField(
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text="What this venue's adapter understands, one NAME=VALUE a line.",
+    )
+
+    def __init__(self, *args: Any, adapter: VenueAdapter, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.adapter = adapter
+        venue = self.fields["venue"]
+        venue.choices = venue_choices()  # type: ignore[attr-defined]
+        venue.initial = adapter.slug
+        if not adapter.needs_wallet and "walletAddress" not in adapter.credentials:
+            del self.fields["wallet"]
+        for name in adapter.credentials:
+            self.fields[SECRET + name] = self._secret_field(name)
+        self.order_fields(["venue", "label", "wallet", *self._secrets(), "environment", "options"])
+
+    def _secret_field(self, name: str) -> forms.CharField:
+        is_needed = not self.adapter.needs_wallet
+        return forms.CharField(
+            label=name,
+            required=is_needed,
+            strip=True,
+            help_text=_HINTS.get(name, ""),
+            widget=forms.PasswordInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+            error_messages={"required": f"{self.adapter.label} needs {name}."},
+        )
+
+    def _secrets(self) -> list[str]:
+        return [name for name in self.fields if name.startswith(SECRET)]
+
+    def clean_label(self) -> str:
+        return _checked(services.check_label, self.cleaned_data["label"])
+
+    def clean_wallet(self) -> str:
+        wallet = self.cleaned_data["wallet"]
+        if self.adapter.needs_wallet and not wallet.strip():
+            raise forms.ValidationError(f"{self.adapter.label} needs the wallet address.")
+        return _checked(lambda text: services.check_wallet(text, adapter=self.adapter), wallet)
+
+    def clean_environment(self) -> str:
+        return _checked(services.check_base_url, self.cleaned_data["environment"])
+
+    def clean_options(self) -> dict[str, Any]:
+        lines = [line.strip() for line in self.cleaned_data["options"].splitlines()]
+        return _checked(entry.read_options, [line for line in lines if line])
+
+    def credentials(self) -> dict[str, str]:
+        """Return the secrets that were typed, by the venue's names."""
+        typed = {name: self.cleaned_data.get(name, "") for name in self._secrets()}
+        return {name.removeprefix(SECRET): value for name, value in typed.items() if value}
+
+
+def _checked(check: Callable[[Any], Any], value: Any) -> Any:
+    """Run a service's own check, so that its sentence stands at the field."""
+    try:
+        return check(value)
+    except BadAccount as error:
+        raise forms.ValidationError(str(error)) from None
+
+
+class TokenForm(forms.Form):
+    """A REST token."""
+
+    label = forms.CharField(
+        max_length=80,
+        help_text="The program that will use it.",
+        error_messages={"required": "Give the token a label, such as the program's name."},
+    )
+    days = forms.IntegerField(
+        min_value=1,
+        max_value=3650,
+        required=False,
+        label="Days until it expires",
+        help_text="Empty: it does not expire.",
+    )
+    may_write = forms.BooleanField(required=False, label="It may change things, too")
+
+    def scopes(self) -> list[str]:
+        """Return the scopes that were asked for; every token may read."""
+        return [Scope.READ, *([Scope.WRITE] if self.cleaned_data["may_write"] else [])]
