@@ -2,6 +2,7 @@
 
 `shown` says how a figure is written; `cells` is what browsers get after a commit. The shape is
 static/js/live.js's: {id, cells: {field: {text, title, value, source}}, ...}.
+Both need the position's account, market and provenance.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from positions.engine.types import Source
+from positions.freshness import stale_after_s
 from positions.models import Position
 from riskhub import formatting
 
@@ -169,6 +171,7 @@ def cells(*, position: Position) -> dict[str, Any]:
         "sort": sort_key(position),
         "distance": position.liquidation_distance,
         "as_of": formatting.iso(position.received_at),
+        "budget": stale_after_s(position.account.poll_budget_s),
         "cells": {name: _cell(shown(position, name)) for name in LIVE},
     }
 

@@ -82,6 +82,11 @@ def live_positions(*, team: Team, now: datetime) -> QuerySet[Position]:
     return rows.order_by(F("liquidation_distance").asc(nulls_last=True), "pk")
 
 
+def open_positions(*, team: Team) -> QuerySet[Position]:
+    """Return every position of a team that has not ended, of disabled accounts too."""
+    return Position.objects.filter(team=team).exclude(state__in=_ENDED)
+
+
 def readings_of(*, position: Position, since: datetime, points: int = 1500) -> Sequence[Reading]:
     """Return readings of a position since an instant, oldest first, in two queries.
 

@@ -73,9 +73,7 @@ def poll_now(*, team: Team, account_id: int, user: User, now: datetime) -> Accou
         account.blocked_reason = ""
         account.failures = account.auth_failures = 0
         account.next_poll_at = now
-        account.save(
-            update_fields=["blocked_reason", "failures", "auth_failures", "next_poll_at"]
-        )
+        account.save(update_fields=["blocked_reason", "failures", "auth_failures", "next_poll_at"])
         action = "account.unblocked" if was_blocked else "account.polled"
         audit.record(team=team, action=action, subject=str(account), now=now, user=user)
     return account

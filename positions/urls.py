@@ -2,9 +2,30 @@
 
 from django.urls import path
 
-from positions import views
+from positions.views import accounts, alerts, overview, position, settings
 
 urlpatterns = [
-    path("", views.overview, name="overview"),
-    path("events", views.events, name="events"),
+    path("", overview.overview, name="overview"),
+    path("summary", overview.summary, name="summary"),
+    path("events", overview.events, name="events"),
+    path("frame", settings.frame, name="frame"),
+    path("export/positions.csv", overview.export, {"kind": "csv"}, name="export-csv"),
+    path("export/positions.json", overview.export, {"kind": "json"}, name="export-json"),
+    path("positions/<int:position_id>/", position.position, name="position"),
+    path("positions/<int:position_id>/explain/", position.explain, name="explain"),
+    path("alerts/", alerts.alerts, name="alerts"),
+    path("alerts/<int:incident_id>/", alerts.incident, name="incident"),
+    path("alerts/<int:incident_id>/acknowledge/", alerts.acknowledge, name="acknowledge"),
+    path("alerts/rules/<int:rule_id>/switch/", alerts.switch_rule, name="switch-rule"),
+    path("alerts/channels/<int:channel_id>/test/", alerts.test_channel, name="test-channel"),
+    path("alerts/deliveries/<int:delivery_id>/resend/", alerts.resend, name="resend"),
+    path("accounts/", accounts.accounts, name="accounts"),
+    path("accounts/add/", accounts.add, name="add-account"),
+    path("accounts/<int:account_id>/poll/", accounts.poll, name="poll-account"),
+    path("accounts/<int:account_id>/switch/", accounts.switch, name="switch-account"),
+    path("settings/", settings.settings, name="settings"),
+    path("settings/password/", settings.PasswordChange.as_view(), name="password"),
+    path("settings/team/", settings.switch_team, name="switch-team"),
+    path("settings/tokens/<str:token_id>/revoke/", settings.revoke_token, name="revoke-token"),
+    path("styleguide/", overview.styleguide, name="styleguide"),
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise
 from statistics import median
 from typing import Any
 
@@ -20,7 +21,11 @@ DEFAULT_RANGE = "24 h"
 _HOLE, _LEAST_HOLE_S = 6.0, 120.0
 # Rows of the table beside the chart; static/js/chart-price.js refills it when it is opened.
 _TABLE_ROWS = 24
-_LINES = {"mark": "mark_price", "liquidation": "liquidation_price", "bankruptcy": "bankruptcy_price"}
+_LINES = {
+    "mark": "mark_price",
+    "liquidation": "liquidation_price",
+    "bankruptcy": "bankruptcy_price",
+}
 
 
 def price_chart(
@@ -60,7 +65,7 @@ def _with_holes(readings: Sequence[Reading]) -> list[tuple[datetime, Reading | N
 
 def _hole_s(readings: Sequence[Reading]) -> float:
     times = [reading.received_at.timestamp() for reading in readings]
-    steps = [after - before for before, after in zip(times, times[1:], strict=False)]
+    steps = [after - before for before, after in pairwise(times)]
     return max(_LEAST_HOLE_S, _HOLE * median(steps)) if steps else _LEAST_HOLE_S
 
 

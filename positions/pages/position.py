@@ -240,7 +240,7 @@ def _text(field: PositionField, position: Position) -> str:
 
 
 def _times(field: PositionField, position: Position) -> dict[str, Any]:
-    """The times of a figure: of the trigger price for what it moves, of the reading for the rest."""
+    """The times of a figure: of the price for what a price moves, of the reading for the rest."""
     if field.kind is FieldKind.TEXT:
         return {}
     if field.name in _BY_PRICE and position.price_received_at:

@@ -47,8 +47,9 @@ def read_facts() -> Facts:
     command = [sys.executable, "-m", "riskhub.runhub.facts"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
-        last = done.stderr.strip().splitlines()[-1:] or ["The settings cannot be read."]
-        raise FactsError(last[0])
+        last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        is_sentence = last.startswith("Configuration: ")
+        raise FactsError(last if is_sentence else f"The settings cannot be read: {last}")
     return Facts(**json.loads(done.stdout))
 
 

@@ -71,8 +71,13 @@ class Supervisor:
 
     @contextlib.contextmanager
     def signals(self) -> Iterator[None]:
-        """Turn Ctrl-C, SIGTERM and a closed terminal into a stop, for as long as this is open."""
-        asked = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        """Turn Ctrl-C, SIGTERM and a closed terminal into a stop, for as long as this is open.
+
+        Under nohup a closed terminal goes on being ignored.
+        """
+        asked = [signal.SIGINT, signal.SIGTERM]
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            asked.append(signal.SIGHUP)
         old = {number: signal.signal(number, self._ask_to_stop) for number in asked}
         old[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda *_: None)
         old_wake = signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)

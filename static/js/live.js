@@ -1,7 +1,7 @@
 // Live events: one EventSource a page, on the address in <body data-live-url>.
 //
 //   figures     [{id, cells: {field: {text, title?, value?, source?}}, severity?, state?,
-//                 sort?, distance?, as_of?}]     patched in place, see rows.js
+//                 sort?, distance?, as_of?, budget?}]   patched in place, see rows.js
 //   membership  anything                         refetches every [data-live-refetch]
 //   gap         anything                         the same: events were missed
 //   notice      {id?, level?, text?, url?, link?, counts?: {name: number}}
@@ -12,7 +12,9 @@
 //
 // [data-live-refetch] is an element with an id; its value is the address to ask (the page's own
 // when empty), whose answer holds the element anew. With data-live-on="first" it is also refetched,
-// at most every ten seconds, when another row comes first in a table kept in order.
+// at most every ten seconds, when another row comes first in a table kept in order. With
+// data-live-every="SECONDS" it is refetched that often while the page is looked at and nothing in
+// it is in use, whether the stream stands or not.
 (function (RiskHub) {
   "use strict";
 
@@ -23,6 +25,8 @@
   const SILENCE_MS = 45000; // three missed pings
   const MARKED = { warning: "warning", critical: "critical", error: "critical" };
   const HIDDEN_MS = 60000;
+  const loadedAt = Date.now();
+  const renewedAt = new Map();
   let source = null;
   let lastAt = 0;
   let hasPings = false;
@@ -69,6 +73,7 @@
   }
 
   function renew(element) {
+    renewedAt.set(element.id, Date.now());
     const address = element.dataset.liveRefetch || location.pathname + location.search;
     htmx.ajax("GET", address, { source: element, target: element, swap: "outerHTML", select: `#${CSS.escape(element.id)}` });
   }
@@ -82,6 +87,20 @@
     if (firstTimer || refetchTimer) return;
     firstTimer = setTimeout(() => { firstTimer = 0; }, 10000);
     document.querySelectorAll('[data-live-refetch][data-live-on="first"][id]').forEach(renew);
+  }
+
+  // What is being read by keyboard or has been unfolded must not be swapped away.
+  function isInUse(element) {
+    return element.contains(document.activeElement) || element.querySelector("details[open]");
+  }
+
+  function refetchAged() {
+    if (document.hidden) return;
+    for (const element of document.querySelectorAll("[data-live-refetch][data-live-every][id]")) {
+      const since = renewedAt.get(element.id) || loadedAt;
+      if (Date.now() - since < 1000 * Number(element.dataset.liveEvery) || isInUse(element)) continue;
+      renew(element);
+    }
   }
 
   // Jitter: a thousand browsers hear of a change in the same instant.
@@ -220,4 +239,5 @@
   document.addEventListener("riskhub:first", refetchFirst);
   start();
   setInterval(tick, 1000);
+  setInterval(refetchAged, 1000);
 })(window.RiskHub);

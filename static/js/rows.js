@@ -5,7 +5,8 @@
 //   [data-gauge="FIELD"]       a level that follows the figure's value
 //   .mark, .severity-word      follow the severity, as does data-severity of the element itself
 //   [data-gain="FIELD"]        wears the class of a gain or a loss
-//   [data-age-at]              the age of the reading
+//   [data-age-at]              the age of the reading, unless it is data-age-fixed
+//   [data-badges]              holds the badge of the state, from <template id="state-badges">
 //   data-label                 how a spoken announcement names the position
 // A <tbody data-live-sort="asc|desc"> keeps its rows ordered by their data-sort; when another one
 // comes first, "riskhub:first" is dispatched.
@@ -116,11 +117,25 @@
     named("data-gain").forEach((gain) => patchGain(gain, cell.value));
   }
 
+  function patchState(element, state) {
+    if (element.dataset.state === state) return;
+    element.dataset.state = state;
+    const place = element.querySelector("[data-badges]");
+    const ready = document.getElementById("state-badges");
+    if (!place || !ready) return;
+    for (const old of place.querySelectorAll("[data-state-badge]")) old.remove();
+    const badge = ready.content.querySelector(`[data-state-badge="${CSS.escape(state)}"]`);
+    if (badge) place.append(" ", badge.cloneNode(true));
+  }
+
   function patchElement(element, item) {
     for (const [field, cell] of Object.entries(item.cells || {})) patchCell(element, field, cell);
     if (item.severity) patchSeverity(element, item.severity);
-    if (item.state) element.dataset.state = item.state;
-    for (const age of item.as_of ? element.querySelectorAll("[data-age-at]") : []) age.dataset.ageAt = item.as_of;
+    if (item.state) patchState(element, item.state);
+    for (const age of item.as_of ? element.querySelectorAll("[data-age-at]:not([data-age-fixed])") : []) {
+      age.dataset.ageAt = item.as_of;
+      if (item.budget) age.dataset.ageBudget = item.budget;
+    }
     noteOrder(element, item.sort === undefined ? item.distance : item.sort);
   }
 

@@ -58,6 +58,27 @@ def test_sigterm_ends_the_grandchildren_too(start: Start, tmp_path: Path) -> Non
     assert eventually(lambda: marked_processes(run_id) == set())
 
 
+def test_under_nohup_a_closed_terminal_stops_nothing(start: Start) -> None:
+    old = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    hub = start("web=stays")
+    signal.signal(signal.SIGHUP, old)
+    hub.hear("ready")
+
+    hub.process.send_signal(signal.SIGHUP)
+    os.kill(hub.pid_of("web"), signal.SIGKILL)
+
+    assert hub.hear("was restarted")
+    assert hub.end(signal.SIGTERM) == 0
+
+
+def test_a_closed_terminal_stops_all(start: Start) -> None:
+    hub = start("web=stays")
+    hub.hear("ready")
+
+    assert hub.end(signal.SIGHUP) == 0
+    assert names_in(hub.order(), "down") == ["web"]
+
+
 def test_a_child_that_does_not_end_is_killed_after_the_grace(start: Start) -> None:
     hub = start("worker=stubborn")
     hub.hear("ready")

@@ -20,7 +20,7 @@ from tests.venues.reading_checks import (
     unlisted_requests,
 )
 from tests.venues.replay import Replay
-from venues import registry
+from venues import client, registry
 from venues.base import REGISTRY, AccountRequest, PositionReading, PriceReading, ScopeReading
 from venues.errors import UnreadableAnswer, VenueError
 from venues.figures import Figure
@@ -39,6 +39,19 @@ RECORDED = [
 ]
 REMOTE = sorted(slug for slug, adapter in REGISTRY.items() if adapter.ccxt_id)
 READ = re.compile(r"(GET|POST) (/[\w{}.-]+)+")
+
+
+@pytest.fixture(autouse=True)
+def unthrottled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Waiting for the rate limit of a venue on loopback would prove nothing."""
+    make = client.make_exchange
+
+    def make_unthrottled(*args: Any) -> Any:
+        exchange = make(*args)
+        exchange.enableRateLimit = False
+        return exchange
+
+    monkeypatch.setattr(client, "make_exchange", make_unthrottled)
 
 
 def own(venue: str, name: str) -> dict[str, Any]:

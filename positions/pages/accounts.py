@@ -1,0 +1,117 @@
+"""Accounts in plain values: what was last seen of each part, and why not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from positions.freshness import stale_after_s
+from positions.pages.headline import Sentence, account_name
+from positions.selectors import AccountCoverage
+from riskhub import formatting
+from venues import registry
+from venues.models import CoverageEntry
+
+# Refused rows that are named one by one; the rest is counted.
+_MOST_REFUSALS = 10
+NOT_YET = "It has not been read yet."
+
+
+def accounts_sentence(coverage: Sequence[AccountCoverage]) -> Sentence:
+    """Return the first sentence of the accounts page."""
+    enabled = [each for each in coverage if each.account.is_enabled]
+    blind = [account_name(each) for each in enabled if each.is_blind]
+    if not enabled:
+        return Sentence(before="No account is being read", severity="unknown")
+    if not blind:
+        count = formatting.count(len(enabled))
+        before = (
+            "The one account is seen" if len(enabled) == 1 else f"All {count} accounts are seen"
+        )
+        return Sentence(before=before, severity="calm")
+    return Sentence(
+        before=f"{formatting.count(len(blind))} of {formatting.count(len(enabled))} accounts "
+        f"{'is' if len(blind) == 1 else 'are'} not seen",
+        severity="warning",
+        sub="What they hold is shown as last read; what has happened there since is not known.",
+    )
+
+
+def urgency(covered: AccountCoverage) -> tuple[bool, bool, bool, str, str]:
+    """Return the order of accounts: blind ones first, disabled and simulated ones last."""
+    account = covered.account
+    return (
+        not account.is_enabled,
+        not covered.is_blind,
+        account.is_simulated,
+        account.venue,
+        account.label,
+    )
+
+
+def account_row(
+    covered: AccountCoverage, *, held: Mapping[int, int], now: datetime
+) -> dict[str, Any]:
+    """Return an account with its parts.
+
+    held  account id -> positions that are open
+    """
+    account = covered.account
+    return {
+        "id": account.pk,
+        "name": account_name(covered),
+        "venue": registry.label(account.venue),
+        "label": account.label,
+        "wallet": _short(account.wallet),
+        "environment": account.environment,
+        "is_simulated": account.is_simulated,
+        "is_enabled": account.is_enabled,
+        "is_blind": covered.is_blind,
+        "is_blocked": bool(account.blocked_reason),
+        "problem": _problem(covered),
+        "positions": held.get(account.pk, 0),
+        "next_poll": _next_poll(covered, now),
+        "budget": formatting.duration(account.poll_budget_s),
+        "budget_s": stale_after_s(account.poll_budget_s),
+        "scopes": [_scope_row(entry) for entry in covered.entries],
+    }
+
+
+def _problem(covered: AccountCoverage) -> str:
+    if covered.problem:
+        return covered.problem
+    return NOT_YET if covered.is_blind and not covered.entries else ""
+
+
+def _next_poll(covered: AccountCoverage, now: datetime) -> str:
+    account = covered.account
+    if not account.is_enabled:
+        return "never: it is disabled"
+    if account.blocked_reason:
+        return "never: reading has stopped"
+    if account.next_poll_at is None:
+        return "not planned"
+    return formatting.countdown(account.next_poll_at - now)
+
+
+def _scope_row(entry: CoverageEntry) -> dict[str, Any]:
+    refusals = [each for each in entry.refusals if isinstance(each, dict)]
+    return {
+        "name": entry.scope,
+        "seen_at": entry.seen_at,
+        "rows": formatting.count(entry.rows),
+        "refused": entry.refused,
+        "refusals": [
+            {"symbol": str(each.get("symbol") or "a row"), "reason": str(each.get("reason") or "")}
+            for each in refusals[:_MOST_REFUSALS]
+        ],
+        "more_refusals": max(entry.refused - len(refusals[:_MOST_REFUSALS]), 0),
+        "tried_at": entry.tried_at,
+        "error": entry.error,
+    }
+
+
+def _short(wallet: str) -> str:
+    """Shorten an address: its ends are what people know it by."""
+    return wallet if len(wallet) <= 14 else f"{wallet[:6]}…{wallet[-4:]}"  # noqa: PLR2004
