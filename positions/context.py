@@ -60,7 +60,7 @@ def frame_of(request: HttpRequest, *, team: Team, now: datetime) -> dict[str, An
     shown = banners(now=now)
     return {
         "nav": _nav(request.path, alerts=alerts.open_incidents(team=team).count()),
-        "seen": seen(coverage),
+        "seen": seen(coverage) if coverage else None,
         "banners": shown,
         "frame_url": f"{reverse('frame')}?banners={_digest(shown)}",
         "are_banners_new": request.GET.get("banners") != _digest(shown),

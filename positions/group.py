@@ -13,7 +13,7 @@ from positions.columns import Draft
 from positions.difference import Before, Change
 from positions.models import Event, Life, Poll, Position, RawAnswer
 from positions.versions import versions
-from riskhub import logs
+from riskhub import killpoints, logs
 from venues.base import AccountOutcome, PositionEnd, Refusal
 from venues.models import Account, CoverageEntry
 
@@ -68,6 +68,7 @@ def store_polls(group: Group, outcomes: Sequence[AccountOutcome]) -> None:
     """Store one poll per account, and its raw answers."""
     rows = Poll.objects.bulk_create([_poll(group, outcome) for outcome in outcomes])
     group.polls = {row.account_id: row for row in rows}
+    killpoints.reach("ingest: polls written")
     RawAnswer.objects.bulk_create(
         [
             RawAnswer(

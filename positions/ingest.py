@@ -63,14 +63,15 @@ def _ingest_group(outcomes: Sequence[AccountOutcome], cycle: int, now: datetime)
         if not kept:
             return []
         store_polls(group, kept)
-        killpoints.reach("ingest: polls stored")
+        killpoints.reach("ingest: answers written")
         store_coverage(group, kept)
-        killpoints.reach("ingest: coverage stored")
+        killpoints.reach("ingest: coverage written")
         load_positions(group)
+        killpoints.reach("ingest: positions loaded")
         _apply_outcomes(group, kept)
         killpoints.reach("ingest: risk computed")
         _write(group)
-        killpoints.reach("ingest: positions written")
+        killpoints.reach("ingest: history written")
         evaluate(positions=[*group.touched, *group.ended], events=group.events, now=now)
         killpoints.reach("ingest: alerts evaluated")
         scheduling.settle_accounts(
@@ -95,6 +96,7 @@ def _apply_outcomes(group: Group, outcomes: Sequence[AccountOutcome]) -> None:
         for reading in scope.positions
     ]
     rows = markets.ensure_markets(specs=specs, now=group.now)
+    killpoints.reach("ingest: markets written")
     for outcome in outcomes:
         for scope in outcome.scopes:
             _apply_scope(group, outcome, scope, rows)
@@ -157,13 +159,16 @@ def _new_position(
 def _write(group: Group) -> None:
     group.touched = [draft.position for draft in group.drafts]
     write_positions(positions=group.touched)
+    killpoints.reach("ingest: rows written")
     lives.write_ends(group)
     lives.write_lives(group)
     lives.write_changes(group)
     for position in group.ended:
         position.committed_at = group.now
     Position.objects.bulk_update(group.ended, ["state", "committed_at"])
+    killpoints.reach("ingest: ended rows written")
     Event.objects.bulk_create(group.events)
+    killpoints.reach("ingest: events written")
     history.write_history(group)
 
 

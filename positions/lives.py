@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from positions.difference import Change, changes
 from positions.engine.types import PositionState
 from positions.group import Group
 from positions.models import EventKind, Life, Position
+from riskhub import killpoints
 from venues.base import AccountOutcome, PositionEnd, PositionReading, ScopeReading
 from venues.models import CoverageEntry
 
@@ -20,7 +23,7 @@ def _matching_end(outcome: AccountOutcome, position: Position) -> PositionEnd | 
             end
             for end in outcome.ends
             if (end.symbol, end.slot) == (position.market.symbol, position.slot)
-            and end.at >= life.opened_at
+            and end.at > life.opened_at
         ),
         None,
     )
@@ -93,6 +96,7 @@ def write_ends(group: Group) -> None:
         [life for _, life, _ in group.told],
         ["ended_at", "end_state", "end_price", "end_reference"],
     )
+    killpoints.reach("ingest: ends of lives written")
 
 
 def write_lives(group: Group) -> None:
@@ -103,7 +107,7 @@ def write_lives(group: Group) -> None:
             Life(
                 position=position,
                 side=position.side,
-                opened_at=position.received_at,
+                opened_at=_opened_at(position),
                 # On an account's first poll nobody saw the position open.
                 is_seen_open=position.account.ingested_cycle > 0,
             )
@@ -112,7 +116,20 @@ def write_lives(group: Group) -> None:
     )
     for position, life in zip(fresh, lives, strict=True):
         position.life = life
+    killpoints.reach("ingest: lives written")
     Position.objects.bulk_update(fresh, ["life"])
+
+
+def _opened_at(position: Position) -> datetime:
+    """Return the latest instant at which the life is known to have been open.
+
+    The venue's own time of the row, kept between what was seen before and the answer's arrival: an
+    end that falls between a venue's snapshot and its arrival belongs to this life.
+    """
+    seen = [position.account.last_seen_at, position.life and position.life.ended_at]
+    earliest = max((instant for instant in seen if instant), default=None)
+    at = position.venue_time or position.received_at
+    return min(at if earliest is None else max(at, earliest), position.received_at)
 
 
 def write_changes(group: Group) -> None:

@@ -11,7 +11,7 @@ from django.conf import settings
 
 from positions import housekeeping, ingest, pricing, scheduling, staleness
 from positions.alerts import outbox, pipeline
-from riskhub import clock, heartbeat, logs
+from riskhub import clock, heartbeat, killpoints, logs
 from venues import reading
 
 log = logs.get(__name__)
@@ -26,6 +26,7 @@ def dispatch_due(**_: object) -> int:
     now = clock.now()
     heartbeat.beat(cycle="polls", now=now)
     cycle, claimed = scheduling.claim_due(now=now)
+    killpoints.reach("dispatch: claimed")
     for _venue, pairs in groupby(claimed, key=lambda pair: pair[0]):
         ids = [account_id for _, account_id in pairs]
         for start in range(0, len(ids), _BATCH):
@@ -33,6 +34,7 @@ def dispatch_due(**_: object) -> int:
                 kwargs={"account_ids": ids[start : start + _BATCH], "cycle": cycle},
                 expires=settings.POLL_DEADLINE_S,
             )
+    killpoints.reach("dispatch: enqueued")
     return len(claimed)
 
 
@@ -40,9 +42,12 @@ def dispatch_due(**_: object) -> int:
 def poll_batch(*, account_ids: list[int], cycle: int, **_: object) -> int:
     """Read the accounts and store what was seen, group by group as answers come."""
     stored = 0
+    killpoints.reach("poll: begun")
     with structlog.contextvars.bound_contextvars(cycle=cycle):
         for group in reading.read_accounts(account_ids=account_ids, now=clock.now()):
+            killpoints.reach("poll: group read")
             stored += len(ingest.ingest_outcomes(outcomes=group, cycle=cycle, now=clock.now()))
+    killpoints.reach("poll: stored")
     return stored
 
 

@@ -218,7 +218,7 @@ class VenueClient(Protocol):
         ...
 
     def market(self, venue_symbol: str, *, kind: ContractKind | None = None) -> MarketSpec:
-        """Return the listed market of a venue's own id, or a MarketSpec without kind."""
+        """Return the listed market of a venue id or unified symbol, else one without kind."""
         ...
 
     @property

@@ -17,7 +17,7 @@ from typing import Any
 import structlog
 from django.conf import settings
 
-from riskhub import clock, logs
+from riskhub import clock, killpoints, logs
 from venues import client, loop
 from venues.base import AccountOutcome, PositionEnd, PriceOutcome, ScopeFailure, VenueAdapter
 from venues.errors import (
@@ -68,6 +68,7 @@ def read_accounts(
     concurrency     accounts read at once; by default RISKHUB_POLL_CONCURRENCY
     """
     jobs, outcomes = load_jobs(account_ids=account_ids, now=now)
+    killpoints.reach("reading: accounts loaded")
     if outcomes:
         yield outcomes
     yield from read_jobs(jobs=jobs, deadline_s=deadline_s, concurrency=concurrency)
@@ -154,14 +155,17 @@ async def _read_account(job: Job, *, deadline_s: float) -> AccountOutcome:
             seen.fail_rest(scopes, explain(error, job.adapter))
         for failure in seen.failures:
             log.info("scope_not_read", scope=failure.scope, error=logs.describe(failure.error))
+    killpoints.reach("reading: account read")
     return make_outcome(request.account_id, seen, poll_id=poll_id, started_at=started_at)
 
 
 async def _read_scopes(job: Job, *, seen: Seen, scopes: Sequence[str]) -> None:
     seen.client = await client.connect(adapter=job.adapter, request=job.request)
+    killpoints.reach("reading: connected")
     for scope in scopes:
         try:
             seen.scopes.append(await job.adapter.read_scope(client=seen.client, scope=scope))
+            killpoints.reach("reading: scope read")
         except Exception as error:  # noqa: BLE001 - the other parts may still be read
             failure = explain(error, job.adapter)
             seen.failures.append(ScopeFailure(scope, failure))

@@ -42,7 +42,7 @@ FACTOR = Decimal(5)
 # Bad numbers that ccxt passes over in silence: "1,5", NaN, Infinity.
 BAD_NUMBER = re.compile(r"[-+]?(?:nan|inf|infinity|\d+,\d+(?:\.\d+)?)", re.IGNORECASE)
 SWITCHES = ("automargin", "isautoaddmargin", "autoaddmargin", "autodeposit")
-POSITIONS_OF_SWITCH = {
+SWITCH_VALUES = {
     "true": True, "on": True, "1": True, "false": False, "off": False, "0": False,
 }  # fmt: skip
 
@@ -111,7 +111,7 @@ class Told:
         info = self.row.fields.get("info")
         for name, value in info.items() if isinstance(info, Mapping) else ():
             if name.replace("_", "").lower() in SWITCHES:
-                return POSITIONS_OF_SWITCH.get(str(value).lower())
+                return SWITCH_VALUES.get(str(value).lower())
         return None
 
     def _find(self, value: float, where: re.Pattern[str]) -> str | None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.urls import reverse
 
 from positions.engine.types import PositionState, Severity
-from positions.live_cells import is_bankrupt
+from positions.live_cells import is_bankrupt, shown
 from positions.models import Position
 from positions.overview import TARGET_DISTANCE, Headline, Summary
 from positions.pages.rows import label_of, state_of
@@ -17,6 +17,7 @@ from positions.selectors import AccountCoverage
 from riskhub import formatting
 from venues import registry
 
+DISTANCE = "liquidation_distance"
 _MOST_NAMES = 3
 # Reasons of the engine that begin so are answers: no price liquidates such a position.
 _SAFE = "none:"
@@ -26,7 +27,8 @@ _SAFE = "none:"
 class Sentence:
     """A headline in the parts that its template sets apart.
 
-    figure, figure_end  what is set in the colour of the severity; `figure` is patched live
+    figure, figure_end  what is set in the colour of the severity
+    field               the field of the position that `figure` shows, so that it moves live
     position_id, url    of the position it speaks of; "" for none
     """
 
@@ -36,6 +38,7 @@ class Sentence:
     figure_end: str = ""
     after: str = ""
     sub: str = ""
+    field: str = ""
     position_id: str = ""
     url: str = ""
 
@@ -71,12 +74,9 @@ def _all_seen(summary: Summary) -> str:
 
 def _first(summary: Summary, headline: Headline, unseen: str, now: datetime) -> Sentence:
     position = headline.position
-    before, figure, figure_end = _danger(position)
-    return Sentence(
-        before=before,
+    return replace(
+        _danger(position),
         severity=position.severity,
-        figure=figure,
-        figure_end=figure_end,
         sub=_join(
             "Only simulated positions are held." if position.account.is_simulated else "",
             _advice(headline),
@@ -89,17 +89,26 @@ def _first(summary: Summary, headline: Headline, unseen: str, now: datetime) -> 
     )
 
 
-def _danger(position: Position) -> tuple[str, str, str]:
+def _danger(position: Position) -> Sentence:
     label = label_of(position)
     distance = position.liquidation_distance
     if is_bankrupt(position):
-        return (f"{label} is", "bankrupt", ": its losses exceed its collateral")
+        return Sentence(
+            f"{label} is", figure="bankrupt", after=": its losses exceed its collateral"
+        )
     if distance is not None and distance <= 0:
-        text = formatting.percent(-distance, digits=1)
-        return (f"{label} is beyond its liquidation price by", text, ", still reported open")
+        return Sentence(
+            f"{label} is beyond its liquidation price by",
+            figure=formatting.percent(-distance, digits=1),
+            after=", still reported open",
+        )
     is_near = position.severity in {Severity.CRITICAL, Severity.WARNING}
-    verb = "dies first:" if is_near else "would die first:"
-    return (f"{label} {verb}", formatting.percent(distance, digits=1), " away")
+    return Sentence(
+        f"{label} {'dies' if is_near else 'would die'} first:",
+        figure=shown(position, DISTANCE).text,
+        figure_end=" away",
+        field=DISTANCE,
+    )
 
 
 def _advice(headline: Headline) -> str:

@@ -66,11 +66,11 @@ def overview_context(found: Overview, *, asked: Asked, now: datetime) -> dict[st
         "compartments": found.compartments if found.rows else None,
         "filters": _filters(found),
         "shown": _shown(found),
-        "sort": asked.sort,
         "hidden": {"sort": asked.sort} if asked.sort != overviews.DEFAULT_SORT else {},
         # Live order is by distance; a table in another order keeps it until it is asked again.
         "live_sort": {"distance": "asc", "-distance": "desc"}.get(asked.sort, ""),
         "query": asked.query,
+        "params": QueryDict(asked.query),
         "has_accounts": bool(found.summary.coverage),
         "is_filtered": found.filters.is_active,
         "more": max(found.total_rows - len(found.rows), 0),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +16,7 @@ from positions.freshness import price_stale_after_s, stale_after_s
 from positions.live_cells import FORMS, Shown, is_bankrupt, shown
 from positions.models import Event, Life, Position, Reading
 from positions.pages.charts import RANGES, price_chart
-from positions.pages.headline import Sentence
+from positions.pages.headline import DISTANCE, Sentence
 from positions.pages.rows import LIVE_STATES, badges_of, label_of, state_of, title_of
 from riskhub import formatting
 from venues import registry
@@ -105,27 +106,31 @@ def say_position(position: Position, *, now: datetime) -> Sentence:
             sub="A complete answer of the venue no longer showed it, and no close, liquidation or "
             f"settlement explains that yet. {_last_words(position, now)}",
         )
-    before, figure, figure_end = _distance(position, title)
-    return Sentence(
-        before=before,
+    return replace(
+        _distance(position, title),
         severity=position.severity,
-        figure=figure,
-        figure_end=figure_end,
         sub=f"{_liquidated_at(position)} {_last_words(position, now)}",
         position_id=str(position.pk),
     )
 
 
-def _distance(position: Position, title: str) -> tuple[str, str, str]:
+def _distance(position: Position, title: str) -> Sentence:
     distance = position.liquidation_distance
     if is_bankrupt(position):
-        return (f"{title} is", "bankrupt", "")
+        return Sentence(
+            f"{title} is", figure="bankrupt", after=": its losses exceed its collateral"
+        )
     if distance is None:
-        return (f"{title}, its distance from liquidation is", "not known", "")
+        return Sentence(f"{title}, its distance from liquidation is", figure="not known")
     if distance <= 0:
         text = formatting.percent(-distance, digits=1)
-        return (f"{title},", text, " beyond liquidation, still reported open")
-    return (f"{title},", shown(position, "liquidation_distance").text, " from liquidation")
+        return Sentence(f"{title},", figure=text, after=" beyond liquidation, still reported open")
+    return Sentence(
+        f"{title},",
+        figure=shown(position, DISTANCE).text,
+        figure_end=" from liquidation",
+        field=DISTANCE,
+    )
 
 
 def _liquidated_at(position: Position) -> str:

@@ -27,22 +27,36 @@
     button.title = `Theme: ${choice}`;
   }
 
+  function show(choice) {
+    for (const button of document.querySelectorAll("[data-theme-toggle]")) label(button, choice);
+    for (const button of document.querySelectorAll("[data-theme-set]")) {
+      button.setAttribute("aria-pressed", String(button.dataset.themeSet === choice));
+    }
+  }
+
+  function choose(choice) {
+    try {
+      localStorage.setItem(KEY, choice);
+    } catch {
+      // not remembered, still obeyed on this page
+    }
+    apply(choice);
+    show(choice);
+  }
+
   apply(remembered());
 
   document.addEventListener("DOMContentLoaded", function () {
     for (const button of document.querySelectorAll("[data-theme-toggle]")) {
-      label(button, remembered());
       button.addEventListener("click", function () {
-        const next = CHOICES[(CHOICES.indexOf(remembered()) + 1) % CHOICES.length];
-        try {
-          localStorage.setItem(KEY, next);
-        } catch {
-          // not remembered, still obeyed on this page
-        }
-        apply(next);
-        label(button, next);
+        choose(CHOICES[(CHOICES.indexOf(remembered()) + 1) % CHOICES.length]);
       });
     }
+    for (const row of document.querySelectorAll("[data-theme-choices]")) row.hidden = false;
+    for (const button of document.querySelectorAll("[data-theme-set]")) {
+      button.addEventListener("click", () => choose(button.dataset.themeSet));
+    }
+    show(remembered());
   });
 
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", function () {

@@ -181,6 +181,15 @@ def test_the_same_end_told_again_ends_nothing():
     assert Position.objects.get().lives.count() == 2
 
 
+def test_an_end_between_the_venues_snapshot_and_its_arrival_belongs_to_the_life():
+    account = make_account(last_seen_at=None)
+    store(outcome(account, reading(venue_time=at(-2)), seconds=0))
+
+    store(outcome(account, seconds=30, ends=[end(seconds=-1)]))
+
+    assert Position.objects.get().state == "liquidated"
+
+
 def test_flipped_side_is_a_new_life():
     account = make_account()
     store(outcome(account, reading()))
