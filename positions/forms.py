@@ -14,6 +14,14 @@ from venues.errors import BadAccount
 
 # Secret fields by the name of their form field: a venue may call one "wallet" or "label".
 SECRET = "secret-"  # noqa: S105 - a prefix
+_LABELS = {
+    "apiKey": "API key",
+    "secret": "Secret",
+    "password": "Passphrase",
+    "privateKey": "Private key",
+    "walletAddress": "Wallet address",
+    "accountId": "Account id",
+}
 _HINTS = {
     "apiKey": "Of a key that may only read.",
     "password": "The passphrase chosen when the key was made.",
@@ -68,13 +76,14 @@ class AccountForm(forms.Form):
 
     def _secret_field(self, name: str) -> forms.CharField:
         is_needed = not self.adapter.needs_wallet
+        label = _LABELS.get(name, name)
         return forms.CharField(
-            label=name,
+            label=label,
             required=is_needed,
             strip=True,
             help_text=_HINTS.get(name, ""),
             widget=forms.PasswordInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
-            error_messages={"required": f"{self.adapter.label} needs {name}."},
+            error_messages={"required": f"{self.adapter.label} needs this: {label}."},
         )
 
     def _secrets(self) -> list[str]:

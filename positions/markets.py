@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import datetime
 
@@ -15,6 +16,7 @@ _FIELDS = (
     "is_known",
     "kind",
     "asset",
+    "multiplier",
     "quote",
     "settle",
     "contract_size",
@@ -54,12 +56,29 @@ def _load(wanted: dict[MarketKey, MarketSpec]) -> dict[MarketKey, Market]:
     return {key: found[key] for key in wanted if key in found}
 
 
+# 1000PEPE, 1MBABYDOGE, kPEPE: so many coins in one unit of the contract's base.
+_PACKED = re.compile(r"(?P<count>10{3,6}|1M|k)(?P<asset>[A-Z][A-Z0-9]{2,})")
+_COUNTS = {"1M": 1e6, "k": 1e3}
+_ALIASES = {"XBT": "BTC"}
+
+
+def canonical_asset(*, base: str) -> tuple[str, float]:
+    """Return the asset behind a contract's base, and how many of it one base unit holds."""
+    packed = _PACKED.fullmatch(base)
+    if packed is None:
+        return _ALIASES.get(base, base), 1.0
+    count = packed["count"]
+    return packed["asset"], _COUNTS.get(count) or float(count)
+
+
 def _values(spec: MarketSpec) -> dict[str, object]:
+    asset, multiplier = canonical_asset(base=spec.asset)
     return {
         "venue_symbol": spec.venue_symbol,
         "is_known": spec.is_known,
         "kind": spec.kind or "",
-        "asset": spec.asset,
+        "asset": asset,
+        "multiplier": multiplier,
         "quote": spec.quote,
         "settle": spec.settle,
         "contract_size": spec.contract_size,

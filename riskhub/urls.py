@@ -8,6 +8,9 @@ from riskhub import health
 
 login = auth.LoginView.as_view(redirect_authenticated_user=True)
 
+handler403 = "positions.views.errors.forbidden"
+handler404 = "positions.views.errors.not_found"
+
 urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),

@@ -34,7 +34,7 @@ def accounts_sentence(coverage: Sequence[AccountCoverage]) -> Sentence:
         before=f"{formatting.count(len(blind))} of {formatting.count(len(enabled))} accounts "
         f"{'is' if len(blind) == 1 else 'are'} not seen",
         severity="warning",
-        sub="What they hold is shown as last read; what has happened there since is not known.",
+        sub="What is held there is shown as last read; what has happened since is not known.",
     )
 
 

@@ -103,12 +103,12 @@ def _state_words(incident: Incident) -> str:
 
 def _moments(incident: Incident) -> list[dict[str, Any]]:
     moments = (
-        ("first seen", incident.opened_at),
-        ("fired", incident.fired_at),
-        ("told last", incident.last_message_at),
-        ("acknowledged", incident.acknowledged_at),
-        ("not known since", incident.unknown_since),
-        ("over", incident.resolved_at),
+        ("First seen", incident.opened_at),
+        ("Fired", incident.fired_at),
+        ("Told last", incident.last_message_at),
+        ("Acknowledged", incident.acknowledged_at),
+        ("Not known since", incident.unknown_since),
+        ("Over", incident.resolved_at),
     )
     return [{"label": name, "value": formatting.timestamp(at)} for name, at in moments if at]
 

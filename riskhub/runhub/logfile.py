@@ -64,7 +64,7 @@ class LogFile:
 
 
 def loud_part(line: str) -> str | None:
-    """Return what the console should say of a log line; None for all below a warning."""
+    """Return what the console should say of a log line, on one line; None below a warning."""
     if not line.startswith("{"):
         level, _, text = line.partition(":")
         return f"{level.lower()}: {text.strip()}" if level.lower() in _LOUD else None
@@ -73,4 +73,5 @@ def loud_part(line: str) -> str | None:
     except ValueError:
         return None
     level = str(event.get("level", "")).lower()
-    return f"{level}: {event.get('event', line)}" if level in _LOUD else None
+    first = (str(event.get("event", line)).strip().splitlines() or [""])[0]
+    return f"{level}: {first}" if level in _LOUD else None

@@ -24,6 +24,7 @@ from django.core.management import call_command
 from django.db import DatabaseError, NotSupportedError, connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 
+from positions.alerts.defaults import ensure_defaults
 from riskhub import logs
 from riskhub.runhub.backup import copy_database
 from riskhub.teams.models import Membership, Role
@@ -57,6 +58,7 @@ def prepare(*, now: datetime, say: Say) -> Login:
     migrate(executor=executor, now=now, say=say)
     _collect_static(say)
     login = first_login(now=now)
+    ensure_defaults(team=default_team(now=now), now=now)
     if settings.IS_DEMO:
         _ensure_demo(now=now, say=say)
     return login

@@ -165,7 +165,8 @@
       const text = `${SHAPES[box.item.severity] || ""} ${format.percent(box.item.margin_ratio).replace(" ", "\u00a0")}`;
       return {
         x: box.left + 2,
-        y: box.base + level(box) - (level(box) > 0.84 ? 0.02 : 0),
+        // Over shallow water the name stands on the surface: the ratio goes above it.
+        y: box.base + level(box) - (level(box) > 0.84 ? 0.02 : 0) + (box.isShallow ? box.labelHeight : 0),
         at: level(box) > 0.84 ? "bottom right" : "top right",
         color: theme[box.item.severity] || theme.unknown,
         text: box.width > 50 ? text : SHAPES[box.item.severity],
@@ -221,6 +222,7 @@
         box.base = -i * pitch;
         box.isKnown = format.isNumber(box.item.margin_ratio) && box.item.margin_ratio >= 0;
         box.isShallow = box.isKnown && level(box) * hullPx < LABEL_PX;
+        box.labelHeight = 15 / hullPx;
       }));
       const boxes = rows.flat();
       const known = boxes.filter((box) => box.isKnown);

@@ -85,6 +85,7 @@ def test_logs_are_for_their_owner_alone(tmp_path: Path) -> None:
     ("line", "loud"),
     [
         ('{"level": "warning", "event": "late"}', "warning: late"),
+        ('{"level": "error", "event": "first\\nsecond"}', "error: first"),
         ('{"level": "info", "event": "polled"}', None),
         ("ERROR: port taken", "error: port taken"),
         ("INFO: started", None),

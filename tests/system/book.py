@@ -1,0 +1,112 @@
+"""What the venues of the system tests answer: two books, one before and one after a bad hour.
+
+Between the two, in each account, one position changes its size and comes near its liquidation
+price, one is gone and one is new.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.venues import corpus
+from tests.venues.corpus import Call, answering
+
+BEFORE_MS, AFTER_MS = 1_780_000_000_000, 1_780_000_060_000
+_BTC_BRACKETS = [
+    {"bracket": 1, "notionalFloor": 0, "maintMarginRatio": 0.004, "cum": 0.0},
+    {"bracket": 2, "notionalFloor": 50_000, "maintMarginRatio": 0.005, "cum": 50.0},
+]
+_ETH_BRACKETS = [{"bracket": 1, "notionalFloor": 0, "maintMarginRatio": 0.005, "cum": 0.0}]
+RISK = "/fapi/v3/positionRisk"
+INVERSE_RISK = "/dapi/v1/positionRisk"
+
+
+def binance_row(
+    symbol: str, amount: float, *, entry: float, mark: float, rate: float, at_ms: int
+) -> dict[str, Any]:
+    """Return an isolated 10x position as positionRisk tells it; `amount` is negative for a short.
+
+    The liquidation price solves wallet + amount * (p - entry) = rate * |amount| * p.
+    """
+    wallet = abs(amount) * entry / 10
+    sign = 1 if amount > 0 else -1
+    return {
+        "symbol": symbol,
+        "positionSide": "BOTH",
+        "positionAmt": f"{amount:.3f}",
+        "entryPrice": f"{entry:.1f}",
+        "markPrice": f"{mark:.8f}",
+        "unRealizedProfit": f"{amount * (mark - entry):.8f}",
+        "liquidationPrice": f"{entry * (sign - 0.1) / (sign - rate):.8f}",
+        "isolatedMargin": f"{wallet + amount * (mark - entry):.8f}",
+        "isolatedWallet": f"{wallet:.8f}",
+        "notional": f"{amount * mark:.8f}",
+        "maintMargin": f"{abs(amount) * mark * rate:.8f}",
+        "leverage": "10",
+        "marginType": "isolated",
+        "isAutoAddMargin": "false",
+        "adl": 2,
+        "updateTime": at_ms,
+    }
+
+
+def binance_long(*, amount: float, mark: float, at_ms: int = BEFORE_MS) -> dict[str, Any]:
+    """Return the long that the alerts are about: entered at 60,000, liquidated at 54,216.87."""
+    return binance_row("BTCUSDT", amount, entry=60_000, mark=mark, rate=0.004, at_ms=at_ms)
+
+
+def binance(*rows: dict[str, Any], inverse: bool = False) -> tuple[Call, ...]:
+    """Return the calls of an account with these USD-M rows, and two COIN-M positions or none."""
+    coins, _ = corpus.scenario(corpus.OWN, "binance", "positions_inverse")
+    return (
+        answering(RISK, list(rows)),
+        *(coins if inverse else (answering(INVERSE_RISK, []),)),
+        _brackets("BTCUSDT", _BTC_BRACKETS),
+        _brackets("ETHUSDT", _ETH_BRACKETS),
+    )
+
+
+def binance_before() -> tuple[Call, ...]:
+    short = binance_row("ETHUSDT", -4, entry=3_000, mark=2_950, rate=0.005, at_ms=BEFORE_MS)
+    return binance(binance_long(amount=0.5, mark=61_200), short)
+
+
+def binance_after() -> tuple[Call, ...]:
+    return binance(binance_long(amount=0.8, mark=56_000, at_ms=AFTER_MS), inverse=True)
+
+
+def hyperliquid_before() -> tuple[Call, ...]:
+    rows = [_perpetual("ETH", 2.0, 3_000, 3_100, 25), _perpetual("BTC", -0.1, 60_000, 60_500, 40)]
+    return _clearinghouse(*rows, at_ms=BEFORE_MS)
+
+
+def hyperliquid_after() -> tuple[Call, ...]:
+    rows = [_perpetual("ETH", 2.5, 3_000, 2_800, 25), _perpetual("HYPE", 30.0, 45, 45, 10)]
+    return _clearinghouse(*rows, at_ms=AFTER_MS)
+
+
+def _brackets(symbol: str, steps: list[dict[str, Any]]) -> Call:
+    answer = [{"symbol": symbol, "brackets": steps}]
+    return answering("/fapi/v1/leverageBracket", answer, query={"symbol": symbol})
+
+
+def _clearinghouse(*rows: dict[str, Any], at_ms: int) -> tuple[Call, ...]:
+    answer = {"assetPositions": [{"type": "oneWay", "position": row} for row in rows]}
+    body = {"type": "clearinghouseState", "dex": None}
+    return (answering("/info", {**answer, "time": at_ms}, method="POST", body=body),)
+
+
+def _perpetual(coin: str, size: float, entry: float, mark: float, highest: int) -> dict[str, Any]:
+    """Return an isolated 10x position as clearinghouseState tells it."""
+    margin, sign = abs(size) * entry / 10, 1 if size > 0 else -1
+    return {
+        "coin": coin,
+        "szi": f"{size}",
+        "leverage": {"type": "isolated", "value": 10, "rawUsd": f"{margin - size * entry:.6f}"},
+        "entryPx": f"{entry}",
+        "positionValue": f"{abs(size) * mark:.6f}",
+        "unrealizedPnl": f"{size * (mark - entry):.6f}",
+        "liquidationPx": f"{entry * (sign - 0.1) / (sign - 0.5 / highest):.8f}",
+        "marginUsed": f"{margin + size * (mark - entry):.6f}",
+        "maxLeverage": highest,
+    }

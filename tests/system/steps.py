@@ -1,0 +1,55 @@
+"""What forked workers do: the bodies of the real tasks, in the order in which a system runs them.
+
+Loaded by the fork server once, before any child is made; nothing here connects at import.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from itertools import groupby
+
+from django.db.models import F
+
+from positions import tasks
+from riskhub import clock, killpoints
+from venues.models import Account
+
+_real_now = clock.now
+
+
+def travel(*, seconds: float) -> None:
+    """Let this process live so many seconds in the future."""
+    clock.now = lambda: _real_now() + timedelta(seconds=seconds)
+
+
+def work(*, shift_s: float, again_s: float | None = None) -> list[str]:
+    """Claim what is due, read and store it, deliver; return the kill points reached.
+
+    again_s     look once more for messages at this time, when the lease of a dead sender is over
+    """
+    travel(seconds=shift_s)
+    tasks.dispatch_due()
+    poll_claimed()
+    tasks.sweep_outbox()
+    if again_s is not None:
+        travel(seconds=again_s)
+        tasks.sweep_outbox()
+    return list(killpoints.reached())
+
+
+def poll_claimed() -> None:
+    """Do the poll tasks that a dispatch has just asked for, one after the other."""
+    claimed = Account.objects.exclude(cycle=F("ingested_cycle")).order_by("venue", "pk")
+    rows = list(claimed.values_list("venue", "cycle", "pk"))
+    for (_venue, cycle), group in groupby(rows, key=lambda row: row[:2]):
+        tasks.poll_batch(account_ids=[pk for _, _, pk in group], cycle=cycle)
+
+
+def work_on(*, batches: list[tuple[list[int], int]], shift_s: float) -> list[str]:
+    """Do these poll tasks, whoever else does them too, and deliver."""
+    travel(seconds=shift_s)
+    for account_ids, cycle in batches:
+        tasks.poll_batch(account_ids=account_ids, cycle=cycle)
+    tasks.sweep_outbox()
+    return list(killpoints.reached())
+
