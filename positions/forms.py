@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from django import forms
 
@@ -12,6 +12,8 @@ from venues import entry, services
 from venues.base import REGISTRY, VenueAdapter
 from venues.errors import BadAccount
 
+Given = TypeVar("Given")
+Kept = TypeVar("Kept")
 # Secret fields by the name of their form field: a venue may call one "wallet" or "label".
 SECRET = "secret-"  # noqa: S105 - a prefix
 _LABELS = {
@@ -111,7 +113,7 @@ class AccountForm(forms.Form):
         return {name.removeprefix(SECRET): value for name, value in typed.items() if value}
 
 
-def _checked(check: Callable[[Any], Any], value: Any) -> Any:
+def _checked(check: Callable[[Given], Kept], value: Given) -> Kept:
     """Run a service's own check, so that its sentence stands at the field."""
     try:
         return check(value)

@@ -18,7 +18,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import User
 
-from positions.alerts.models import AlertRule, Channel, Incident
+from positions.alerts.models import AlertRule, Channel, Delivery, Incident, Message
 from positions.engine.types import Severity, Side, Source
 from positions.fields import SOURCED
 from positions.models import Event, Life, Poll, Position, Provenance, Reading
@@ -358,6 +358,22 @@ def make_channel(team: Team, kind: str = "webhook", **columns: Any) -> Channel:
         "created_at": NOW,
     }
     return Channel.objects.create(team=team, kind=kind, **{**defaults, **columns})
+
+
+def make_delivery(channel: Channel, incident: Incident | None = None, **columns: Any) -> Delivery:
+    """Return a message about an incident, or a test, given up on its way through a channel."""
+    message = Message.objects.create(
+        team=channel.team,
+        incident=incident,
+        reason="first" if incident else "test",
+        uid=f"msg_{next(_number)}",
+        payload={},
+        created_at=NOW,
+    )
+    defaults = {"state": "dead", "attempts": 9, "next_attempt_at": NOW, "last_error": "HTTP 503"}
+    return Delivery.objects.create(
+        team=channel.team, message=message, channel=channel, **{**defaults, **columns}
+    )
 
 
 def _standing() -> dict[str, Any]:

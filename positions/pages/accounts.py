@@ -87,9 +87,9 @@ def _problem(covered: AccountCoverage) -> str:
 def _next_poll(covered: AccountCoverage, now: datetime) -> str:
     account = covered.account
     if not account.is_enabled:
-        return "never: it is disabled"
+        return "off"
     if account.blocked_reason:
-        return "never: reading has stopped"
+        return "stopped"
     if account.next_poll_at is None:
         return "not planned"
     return formatting.countdown(account.next_poll_at - now)

@@ -33,8 +33,6 @@ class Row:
     """What a table shows of a position.
 
     title     the asset, or the symbol where the venue does not list it
-    title_end the rest of a symbol that begins with the asset: "/USDT:USDT"
-    symbol    the whole symbol where it begins otherwise
     label     how a person speaks of it: "SOL short on Bybit"
     sort      data-sort of the row; None sorts last
     budget_s  seconds after which its age is stale
@@ -43,7 +41,6 @@ class Row:
     id: str
     url: str
     title: str
-    title_end: str
     symbol: str
     side: str
     label: str
@@ -61,14 +58,11 @@ class Row:
 def build_row(position: Position, *, now: datetime) -> Row:
     """Return a position as a row; needs account, market and provenance."""
     state = state_of(position, now=now)
-    title, symbol = title_of(position), position.market.symbol
-    begins = symbol == title or symbol.startswith(f"{title}/")
     return Row(
         id=str(position.pk),
         url=reverse("position", args=[position.pk]),
-        title=title,
-        title_end=symbol.removeprefix(title) if begins else "",
-        symbol="" if begins else symbol,
+        title=title_of(position),
+        symbol=position.market.symbol if position.market.asset else "",
         side=position.side,
         label=label_of(position),
         venue=registry.label(position.account.venue),

@@ -76,12 +76,12 @@ def binance_after() -> tuple[Call, ...]:
 
 
 def hyperliquid_before() -> tuple[Call, ...]:
-    rows = [_perpetual("ETH", 2.0, 3_000, 3_100, 25), _perpetual("BTC", -0.1, 60_000, 60_500, 40)]
+    rows = [_perpetual("ETH", 2.0, 3_000, 3_100, 25), _perpetual("BTC", -0.1, 60_000, 58_000, 40)]
     return _clearinghouse(*rows, at_ms=BEFORE_MS)
 
 
 def hyperliquid_after() -> tuple[Call, ...]:
-    rows = [_perpetual("ETH", 2.5, 3_000, 2_800, 25), _perpetual("HYPE", 30.0, 45, 45, 10)]
+    rows = [_perpetual("ETH", 2.5, 3_000, 2_800, 25), _perpetual("HYPE", 30.0, 45, 50, 10)]
     return _clearinghouse(*rows, at_ms=AFTER_MS)
 
 

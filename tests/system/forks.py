@@ -9,6 +9,7 @@ into the job's `out`, and everything it says into the job's `log`.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -86,14 +87,10 @@ def serve() -> None:
     import django
 
     django.setup()
-    from positions.alerts import registry as channels
     from tests.system import steps
-    from venues import client
-    from venues import registry as venues
 
-    client.warm()
-    venues.load()
-    channels.load()
+    steps.warm()
+    gc.freeze()
     for line in sys.stdin:
         children = [_fork(Job(**job), steps) for job in json.loads(line)]
         ends = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in children]

@@ -11,10 +11,24 @@ from itertools import groupby
 from django.db.models import F
 
 from positions import tasks
-from riskhub import clock, killpoints
+from positions.alerts import registry as channels
+from riskhub import celery, clock, killpoints
+from venues import client
+from venues import registry as venues
 from venues.models import Account
 
 _real_now = clock.now
+
+
+def warm() -> None:
+    """Import what each child would otherwise import for itself."""
+    from kombu.transport import redis  # noqa: F401
+
+    client.warm()
+    venues.load()
+    channels.load()
+    celery.app.finalize(auto=True)
+    tasks.poll_batch.backend  # noqa: B018 - a property that imports
 
 
 def travel(*, seconds: float) -> None:

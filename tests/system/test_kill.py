@@ -22,7 +22,7 @@ from tests.venues.replay import Replay
 
 pytestmark = pytest.mark.django_db
 _LEAST_POINTS = 20
-_AT_ONCE = 2
+_AT_ONCE = 4
 
 
 @pytest.fixture(scope="module")
