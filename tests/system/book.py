@@ -6,6 +6,7 @@ price, one is gone and one is new.
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from tests.venues import corpus
@@ -56,11 +57,13 @@ def binance_long(*, amount: float, mark: float, at_ms: int = BEFORE_MS) -> dict[
 
 
 def binance(*rows: dict[str, Any], inverse: bool = False) -> tuple[Call, ...]:
-    """Return the calls of an account with these USD-M rows, and two COIN-M positions or none."""
-    coins, _ = corpus.scenario(corpus.OWN, "binance", "positions_inverse")
+    """Return the calls of an account with these USD-M rows, and a COIN-M position or none."""
+    (coins, brackets, *_), _ = corpus.scenario(corpus.OWN, "binance", "positions_inverse")
+    bitcoin = json.loads(coins.body_text)[:1]
     return (
         answering(RISK, list(rows)),
-        *(coins if inverse else (answering(INVERSE_RISK, []),)),
+        answering(INVERSE_RISK, bitcoin if inverse else []),
+        brackets,
         _brackets("BTCUSDT", _BTC_BRACKETS),
         _brackets("ETHUSDT", _ETH_BRACKETS),
     )

@@ -28,7 +28,10 @@ def warm() -> None:
     venues.load()
     channels.load()
     celery.app.finalize(auto=True)
-    tasks.poll_batch.backend  # noqa: B018 - a property that imports
+    # Properties that import when they are first asked for.
+    assert celery.app.amqp
+    assert celery.app.events
+    assert tasks.poll_batch.backend
 
 
 def travel(*, seconds: float) -> None:

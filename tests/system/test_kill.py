@@ -42,7 +42,6 @@ def test_an_undisturbed_worker_tells_each_change_once(proof: Proof) -> None:
     assert [(row[0], row[2]) for row in one["positions"]] == [
         ("BTC/USD:BTC", "open"),
         ("BTC/USDT:USDT", "open"),
-        ("ETH/USD:ETH", "open"),
         ("ETH/USDT:USDT", "gone"),
     ]
     assert [(row[0], row[2]) for row in three["positions"]] == [
