@@ -8,11 +8,14 @@ from typing import Any
 
 from django.db import transaction
 
-from positions.live_cells import cells
+from positions.live_cells import LIVE, cells
 from positions.models import Event, EventKind, Position
 from riskhub import live
 
+# After these the page is asked for anew: rows come or go, or sentences say something else.
 _MEMBERSHIP = {
+    EventKind.BREACHED,
+    EventKind.RECOVERED,
     EventKind.OPENED,
     EventKind.GONE,
     EventKind.RETURNED,
@@ -23,11 +26,13 @@ _MEMBERSHIP = {
 }
 
 
-def publish(*, positions: Sequence[Position], events: Sequence[Event]) -> None:
-    """Tell browsers, once the transaction has committed, what changed."""
+def publish(
+    *, positions: Sequence[Position], events: Sequence[Event], names: Sequence[str] = LIVE
+) -> None:
+    """Tell browsers, once the transaction has committed, what changed in these figures."""
     by_team: dict[int, list[dict[str, Any]]] = {}
     for position in positions:
-        by_team.setdefault(position.team_id, []).append(cells(position=position))
+        by_team.setdefault(position.team_id, []).append(cells(position=position, names=names))
     for team_id, figures in by_team.items():
         _tell(team_id=team_id, event="figures", data=figures)
     for team_id in {event.team_id for event in events if event.kind in _MEMBERSHIP}:

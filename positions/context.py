@@ -16,7 +16,7 @@ from django.urls import reverse
 from positions.alerts import selectors as alerts
 from positions.pages.headline import account_name
 from positions.selectors import AccountCoverage, coverage_of
-from riskhub import clock, formatting, heartbeat, notices
+from riskhub import clock, formatting, heartbeat, live, notices
 from riskhub.teams.models import Team
 
 # What a late cycle means to the person who looks at the page.
@@ -40,13 +40,18 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     return {
         **frame,
         **frame_of(request, team=team, now=now),
-        "live_url": reverse("events"),
+        "live_url": _live_url(team),
         "team": team,
         "menu": [
             {"name": "Settings", "url": reverse("settings")},
             {"name": "Change password", "url": reverse("password")},
         ],
     }
+
+
+def _live_url(team: Team) -> str:
+    """The address of the live stream, from where it stands as this page is rendered."""
+    return f"{reverse('events')}?since={live.newest_id(team_id=team.pk)}"
 
 
 def frame_of(request: HttpRequest, *, team: Team, now: datetime) -> dict[str, Any]:

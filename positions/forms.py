@@ -42,18 +42,15 @@ class AccountForm(forms.Form):
 
     venue = forms.ChoiceField()
     label = forms.CharField(
-        max_length=60,
         help_text="How you will find this account again.",
         error_messages={"required": "Give the account a label, a short name of your own."},
     )
     wallet = forms.CharField(
-        max_length=120,
         label="Wallet address",
         help_text="The public address, never a private key.",
         required=False,
     )
     environment = forms.CharField(
-        max_length=300,
         label="Base URL",
         required=False,
         help_text="Only for a proxy or a testnet: replaces the venue's own hosts.",
@@ -90,6 +87,15 @@ class AccountForm(forms.Form):
 
     def _secrets(self) -> list[str]:
         return [name for name in self.fields if name.startswith(SECRET)]
+
+    def full_clean(self) -> None:
+        """Check all fields, and forget what is secret though it was typed where all is shown."""
+        super().full_clean()
+        for name in ("label", "wallet", "environment", "options"):
+            text = self.data.get(name, "")
+            parts = [text, *text.replace("=", "\n").split("\n")]
+            if any(services.is_private(part) for part in parts):
+                self.data = {**dict(self.data.items()), name: ""}
 
     def clean_label(self) -> str:
         return _checked(services.check_label, self.cleaned_data["label"])

@@ -7,7 +7,7 @@ Both need the position's account, market and provenance.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,24 +74,38 @@ FORMS: Mapping[str, Form] = {
     "funding_rate": Form("percent", digits=4),
     "adl_rank": _COUNT,
 }
-# What browsers are told of each change.
-LIVE = (
+# What browsers are told when a price has moved, and when a position has been read.
+MOVED_BY_PRICE = (
     "mark_price",
     "index_price",
-    "entry_price",
-    "quantity",
     "liquidation_price",
-    "venue_liquidation_price",
     "engine_liquidation_price",
-    "bankruptcy_price",
     "liquidation_distance",
     "margin_ratio",
     "maintenance_margin",
-    "collateral",
     "collateral_usd",
     "notional_usd",
     "unrealized_pnl",
     "unrealized_pnl_usd",
+)
+LIVE = (
+    *MOVED_BY_PRICE,
+    "entry_price",
+    "quantity",
+    "venue_liquidation_price",
+    "bankruptcy_price",
+    "collateral",
+)
+# Gauges, charts and the colours of gains need the number itself.
+_DRAWN = frozenset(
+    {
+        "mark_price",
+        "liquidation_price",
+        "bankruptcy_price",
+        "margin_ratio",
+        "unrealized_pnl",
+        "unrealized_pnl_usd",
+    }
 )
 # Only here could the venue have said it itself, so only here "ours" tells anything.
 TAGGED = frozenset({"liquidation_price"})
@@ -125,29 +139,25 @@ class Shown:
 def shown(position: Position, name: str) -> Shown:
     """Return a figure with its unit, source and reason.
 
-    An amount whose worth in US dollars is not known is shown in its own coin, and says why.
+    An amount whose worth in US dollars is not known is shown in its own coin, and says why. An
+    amount of a coin that is not known is a bare number.
     """
-    value, form = getattr(position, name), FORMS[name]
+    value, coin = getattr(position, name), position.market.settle
     sources, reasons = position.provenance.sources, position.provenance.reasons
-    reason = reasons.get(name, "")
-    if value is None and name in _IN_COINS and position.market.settle:
-        twin = _IN_COINS[name]
-        value = getattr(position, twin)
-        form, source = FORMS[twin], sources.get(twin)
-    else:
-        source = sources.get(name)
+    twin = _IN_COINS.get(name, name)
+    shows = name if value is not None or not coin else twin
+    value = getattr(position, shows)
+    form = FORMS[shows]
+    if form.unit == "settle" and not coin:
+        form = _COUNT
     return Shown(
         name=name,
         value=value,
         form=form,
-        unit=_unit(form, position),
-        source=str(Source.UNKNOWN if value is None else source or Source.DERIVED),
-        reason=reason,
+        unit=coin if form.unit == "settle" else form.unit,
+        source=str(Source.UNKNOWN if value is None else sources.get(shows) or Source.DERIVED),
+        reason=reasons.get(name) or reasons.get(twin, ""),
     )
-
-
-def _unit(form: Form, position: Position) -> str:
-    return position.market.settle if form.unit == "settle" else form.unit
 
 
 def sort_key(position: Position) -> float | None:
@@ -162,8 +172,8 @@ def is_bankrupt(position: Position) -> bool:
     return bool(position.provenance.reasons.get("margin_ratio") == BANKRUPT)
 
 
-def cells(*, position: Position) -> dict[str, Any]:
-    """Return what a browser needs to bring one position up to date."""
+def cells(*, position: Position, names: Sequence[str] = LIVE) -> dict[str, Any]:
+    """Return what a browser needs to bring one position up to date in these figures."""
     return {
         "id": str(position.pk),
         "severity": position.severity,
@@ -171,15 +181,17 @@ def cells(*, position: Position) -> dict[str, Any]:
         "sort": sort_key(position),
         "distance": position.liquidation_distance,
         "as_of": formatting.iso(position.received_at),
+        "price_at": formatting.iso(position.price_received_at),
         "budget": stale_after_s(position.account.poll_budget_s),
-        "cells": {name: _cell(shown(position, name)) for name in LIVE},
+        "cells": {name: _cell(shown(position, name)) for name in names},
     }
 
 
 def _cell(figure: Shown) -> dict[str, Any]:
-    return {
-        "text": figure.text,
-        "title": figure.reason,
-        "value": figure.value,
-        "source": figure.source,
-    }
+    """Every byte is sent to every browser at every price: what says nothing is left out."""
+    cell: dict[str, Any] = {"text": figure.text, "source": figure.source}
+    if figure.reason:
+        cell["title"] = figure.reason
+    if figure.name in _DRAWN:
+        cell["value"] = figure.value
+    return cell

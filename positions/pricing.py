@@ -14,6 +14,7 @@ from positions.difference import Before, breach_changes
 from positions.engine.types import PositionState
 from positions.freshness import is_stale
 from positions.ingest import evaluate, write_positions
+from positions.live_cells import MOVED_BY_PRICE
 from positions.models import Event, Position
 from positions.valuation import value_at
 from riskhub import killpoints, logs
@@ -153,7 +154,7 @@ def _move_positions(quotes: dict[int, QuoteReading], outcome: PriceOutcome, now:
     events = [event for row in rows for event in _events(before[row.pk], row, now)]
     Event.objects.bulk_create(events)
     evaluate(positions=rows, events=events, now=now)
-    publish(positions=rows, events=events)
+    publish(positions=rows, events=events, names=MOVED_BY_PRICE)
     return len(rows)
 
 

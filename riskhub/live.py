@@ -1,18 +1,19 @@
 """Events to browsers: a capped Redis stream per team, read once per web process.
 
 `publish` is called after a commit. In a web process one `Hub` follows the streams of the teams
-whose browsers are connected and hands each event to every browser's bounded queue. A browser that
-comes back names the last event it had; what the stream still holds is sent again, and a gap is
-said to be one, so that the page refetches.
+whose browsers are connected and hands each event to every browser's bounded queue. A page names
+the last event before it was rendered, a browser that comes back the last one it had; what the
+stream holds after that is sent, and a gap is said to be one, so that the page refetches.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from collections import defaultdict
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -24,12 +25,16 @@ from riskhub import clock, logs
 
 log = logs.get(__name__)
 
-# About ten minutes of a busy team.
-STREAM_LENGTH = 1000
+# About ten minutes of price refreshes.
+STREAM_LENGTH = 300
+# Beyond so many missed events asking for the page anew is cheaper.
+MOST_MISSED = 100
 # A browser this many events behind gets a gap and refetches; nobody's memory grows.
 QUEUE_LENGTH = 100
 PING_S = 15.0
 _BLOCK_MS = 5000
+# The place before the first event of a stream.
+BEGINNING = "0-0"
 
 _client: redis.Redis | None = None
 
@@ -42,6 +47,12 @@ class LiveEvent:
     name: str
     data: str
 
+    @property
+    def order(self) -> tuple[int, int]:
+        """What ids are ordered by; an event without one comes before all."""
+        milliseconds, _, number = self.id.partition("-")
+        return (int(milliseconds or 0), int(number or 0))
+
     def encode(self) -> bytes:
         """Return the event in the text/event-stream format."""
         identity = f"id: {self.id}\n" if self.id else ""
@@ -53,16 +64,41 @@ def stream_key(team_id: int) -> str:
     return f"riskhub:live:{team_id}"
 
 
-def publish(*, team_id: int, event: str, data: Any) -> None:
-    """Tell a team's browsers; without Redis nothing is told and nothing fails."""
+def _redis() -> redis.Redis:
     global _client  # noqa: PLW0603
     if _client is None:
         _client = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2)
+    return _client
+
+
+def newest_id(*, team_id: int) -> str:
+    """Return the id of a team's newest event, BEGINNING if there is none, "" without Redis.
+
+    A page that is rendered now names it when it connects, so that nothing in between is missed.
+    """
+    try:
+        return _newest(_redis().xrevrange(stream_key(team_id), count=1))
+    except redis.RedisError:
+        return ""
+
+
+def _newest(entries: Any) -> str:
+    return entries[0][0].decode() if entries else BEGINNING
+
+
+def publish(*, team_id: int, event: str, data: Any) -> None:
+    """Tell a team's browsers; without Redis nothing is told and nothing fails."""
     fields: dict[Any, Any] = {"event": event, "data": orjson.dumps(data)}
     try:
-        _client.xadd(stream_key(team_id), fields, maxlen=STREAM_LENGTH, approximate=True)
+        _redis().xadd(stream_key(team_id), fields, maxlen=STREAM_LENGTH, approximate=True)
     except redis.RedisError as error:
         log.warning("live_publish_failed", team_id=team_id, error=logs.describe(error))
+
+
+GAP = LiveEvent("", "gap", "null")
+_ID = re.compile(r"[0-9]{1,19}-[0-9]{1,19}", re.ASCII)
+# The end of a stream that has not been asked for yet.
+_UNKNOWN = "?"
 
 
 @dataclass(slots=True, eq=False)
@@ -76,7 +112,7 @@ class Browser:
         if self.queue.full():
             while not self.queue.empty():
                 self.queue.get_nowait()
-            event = LiveEvent(event.id, "gap", "null")
+            event = replace(GAP, id=event.id)
         self.queue.put_nowait(event)
 
 
@@ -90,15 +126,21 @@ class Hub:
     has_new_team: asyncio.Event = field(default_factory=asyncio.Event)
 
     def join(self, *, team_id: int) -> Browser:
-        """Register a browser; events from now on reach its queue."""
+        """Register a browser; `leave` it whatever happens."""
         browser = Browser(asyncio.Queue(QUEUE_LENGTH))
-        if not self.browsers[team_id]:
-            self.positions[team_id] = "$"
-            self.has_new_team.set()
         self.browsers[team_id].add(browser)
+        self.positions.setdefault(team_id, _UNKNOWN)
+        return browser
+
+    async def begin(self, *, team_id: int) -> None:
+        """Follow the team's stream: every event after this call reaches its browsers' queues."""
+        if self.positions[team_id] == _UNKNOWN:
+            async with connected() as client:
+                with contextlib.suppress(redis.RedisError):
+                    await self._resolve_ends(client)
+            self.has_new_team.set()
         if self.task is None or self.task.done():
             self.task = asyncio.create_task(self._follow())
-        return browser
 
     def leave(self, *, team_id: int, browser: Browser) -> None:
         """Forget a browser."""
@@ -108,14 +150,25 @@ class Hub:
             self.positions.pop(team_id, None)
 
     async def _follow(self) -> None:
-        client = redis.asyncio.Redis.from_url(settings.REDIS_URL)
-        async with contextlib.aclosing(client):
+        was_deaf = False
+        async with connected() as client:
             while self.browsers:
                 try:
+                    if was_deaf:
+                        await client.ping()
+                        self._tell_gap()
+                        was_deaf = False
                     await self._read_once(client)
                 except redis.RedisError:
                     # Browsers stay connected and see the age of their figures grow.
+                    was_deaf = True
                     await asyncio.sleep(1.0)
+
+    def _tell_gap(self) -> None:
+        """What happened while Redis did not answer was told to nobody."""
+        for browsers in self.browsers.values():
+            for browser in tuple(browsers):
+                browser.offer(GAP)
 
     async def _read_once(self, client: redis.asyncio.Redis) -> None:
         """Wait for events of the teams known now; a new team cuts the wait short."""
@@ -124,6 +177,8 @@ class Hub:
         keys: dict[Any, Any] = {
             stream_key(team_id): last for team_id, last in self.positions.items()
         }
+        if not keys:
+            return
         read = asyncio.ensure_future(client.xread(keys, count=200, block=_BLOCK_MS))
         joined = asyncio.ensure_future(self.has_new_team.wait())
         await asyncio.wait({read, joined}, return_when=asyncio.FIRST_COMPLETED)
@@ -140,9 +195,10 @@ class Hub:
     async def _resolve_ends(self, client: redis.asyncio.Redis) -> None:
         # "$" would be read anew by each XREAD and lose what came between two of them.
         for team_id, last in list(self.positions.items()):
-            if last == "$":
-                newest: Any = await client.xrevrange(stream_key(team_id), count=1)
-                self.positions[team_id] = newest[0][0].decode() if newest else "0-0"
+            if last == _UNKNOWN:
+                end = _newest(await client.xrevrange(stream_key(team_id), count=1))
+                if self.positions.get(team_id) == _UNKNOWN:
+                    self.positions[team_id] = end
 
     def _hand_out(self, team_id: int, entries: list[tuple[bytes, dict[bytes, bytes]]]) -> None:
         for entry_id, fields in entries:
@@ -160,40 +216,67 @@ def _event(entry_id: bytes, fields: dict[bytes, bytes]) -> LiveEvent:
 hub = Hub()
 
 
+@contextlib.asynccontextmanager
+async def connected() -> AsyncIterator[redis.asyncio.Redis]:
+    """Lend a client of this event loop and close it."""
+    client = redis.asyncio.Redis.from_url(settings.REDIS_URL)
+    async with contextlib.aclosing(client):
+        yield client
+
+
 async def stream(*, team_id: int, last_event_id: str) -> AsyncIterator[bytes]:
-    """Yield a browser's events for ever, with a ping when nothing happens."""
+    """Yield a browser's events for ever, with a ping when nothing happens.
+
+    last_event_id  what the browser has had; "" begins with the present
+    """
     browser = hub.join(team_id=team_id)
     try:
+        await hub.begin(team_id=team_id)
         yield b"retry: 2000\n\n"
-        yield _ping()
+        yield _ping().encode()
+        had = (0, 0)
         for missed in await _missed(team_id, last_event_id):
+            had = max(had, missed.order)
             yield missed.encode()
-        while True:
-            try:
-                async with asyncio.timeout(PING_S):
-                    event = await browser.queue.get()
+        async for event in _heard(browser):
+            # The stream and the queue overlap: nothing is told twice.
+            if not event.id or event.order > had:
                 yield event.encode()
-            except TimeoutError:
-                yield _ping()
     finally:
         hub.leave(team_id=team_id, browser=browser)
 
 
-def _ping() -> bytes:
-    now = orjson.dumps({"now": clock.now()}).decode()
-    return LiveEvent("", "ping", now).encode()
+async def _heard(browser: Browser) -> AsyncIterator[LiveEvent]:
+    """Yield what reaches a browser's queue, and a ping when nothing does."""
+    while True:
+        try:
+            async with asyncio.timeout(PING_S):
+                event = await browser.queue.get()
+        except TimeoutError:
+            event = _ping()
+        yield event
+
+
+def _ping() -> LiveEvent:
+    return LiveEvent("", "ping", orjson.dumps({"now": clock.now()}).decode())
 
 
 async def _missed(team_id: int, last_event_id: str) -> list[LiveEvent]:
     """Return what the stream holds after `last_event_id`, or a gap where it no longer reaches."""
     if not last_event_id:
         return []
-    client = redis.asyncio.Redis.from_url(settings.REDIS_URL)
-    async with contextlib.aclosing(client):
+    if not _ID.fullmatch(last_event_id):
+        return [GAP]
+    async with connected() as client:
         try:
-            entries: Any = await client.xrange(stream_key(team_id), min=last_event_id)
+            entries: Any = await client.xrange(
+                stream_key(team_id), min=last_event_id, count=MOST_MISSED + 2
+            )
         except redis.RedisError:
-            entries = []
-    if not entries or entries[0][0].decode() != last_event_id:
-        return [LiveEvent("", "gap", "null")]
-    return [_event(entry_id, fields) for entry_id, fields in entries[1:]]
+            return [GAP]
+    events = [_event(entry_id, fields) for entry_id, fields in entries]
+    if last_event_id != BEGINNING:
+        if not events or events[0].id != last_event_id:
+            return [GAP]
+        events = events[1:]
+    return events if len(events) <= MOST_MISSED else [GAP]

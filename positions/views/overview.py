@@ -64,10 +64,10 @@ async def events(request: HttpRequest) -> StreamingHttpResponse:
     membership = await sync_to_async(membership_of)(request)
     if membership is None:
         raise Http404(NO_TEAM)
+    # A browser that comes back knows better than the page it once loaded.
+    had = request.headers.get("Last-Event-ID") or request.GET.get("since", "")
     response = StreamingHttpResponse(
-        live.stream(
-            team_id=membership.team_id, last_event_id=request.headers.get("Last-Event-ID", "")
-        ),
+        live.stream(team_id=membership.team_id, last_event_id=had),
         content_type="text/event-stream",
     )
     # Proxies must neither hold back nor compress what is meant for this very second.

@@ -161,7 +161,9 @@
       const change = changes.find((one) => String(one.id) === element.dataset.chartPosition);
       if (!change || !change.cells || !change.cells.mark_price) return false;
       const cells = change.cells;
-      data.at.push(change.as_of || new Date(RiskHub.clock.serverNow()).toISOString());
+      const at = change.price_at || change.as_of || new Date(RiskHub.clock.serverNow()).toISOString();
+      if (data.at.length && Date.parse(at) <= Date.parse(data.at[data.at.length - 1])) return false;
+      data.at.push(at);
       data.mark.push(known(cells, "mark_price", data.mark) ?? null);
       data.liquidation.push(known(cells, "liquidation_price", data.liquidation) ?? null);
       data.bankruptcy.push(known(cells, "bankruptcy_price", data.bankruptcy) ?? null);

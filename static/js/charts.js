@@ -17,7 +17,7 @@
 //    mark: [number|null], liquidation: [number|null], bankruptcy: [number|null]}
 //   The four lists are equally long; a null is a gap in the line.
 //   Live: figures of data-chart-position; cells.mark_price.value, .liquidation_price.value,
-//   .bankruptcy_price.value and as_of add a point.
+//   .bankruptcy_price.value and price_at (else as_of) add a point, if it is a later one.
 (function (RiskHub) {
   "use strict";
 

@@ -18,6 +18,7 @@ import sys
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ _LONGEST_S = 60
 class Job:
     """One step for one child.
 
+    step        a function of this package by module and name, such as "steps.work"
     database    full name of the database that the child works in
     killpoint   "" for none; "0" counts the points, "n" dies at the n-th
     """
@@ -92,18 +94,18 @@ def serve() -> None:
     steps.warm()
     gc.freeze()
     for line in sys.stdin:
-        children = [_fork(Job(**job), steps) for job in json.loads(line)]
+        children = [_fork(Job(**job)) for job in json.loads(line)]
         ends = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in children]
         sys.stdout.write(json.dumps(ends) + "\n")
         sys.stdout.flush()
 
 
-def _fork(job: Job, steps: Any) -> int:
+def _fork(job: Job) -> int:
     pid = os.fork()
     if pid == 0:
         code = 1
         try:
-            _do(job, steps)
+            _do(job)
             code = 0
         except BaseException:  # noqa: BLE001 - a child must never come back to the loop
             traceback.print_exc()
@@ -113,7 +115,7 @@ def _fork(job: Job, steps: Any) -> int:
     return pid
 
 
-def _do(job: Job, steps: Any) -> None:
+def _do(job: Job) -> None:
     from django.db import connections
 
     signal.alarm(_LONGEST_S)
@@ -123,7 +125,9 @@ def _do(job: Job, steps: Any) -> None:
     connections["default"].settings_dict["NAME"] = job.database
     if job.killpoint:
         os.environ["KILLPOINT"] = job.killpoint
-    job.out.write_text(json.dumps(getattr(steps, job.step)(**job.args)))
+    module, _, name = job.step.partition(".")
+    step = getattr(import_module(f"tests.system.{module}"), name)
+    job.out.write_text(json.dumps(step(**job.args)))
 
 
 if __name__ == "__main__":

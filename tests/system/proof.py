@@ -68,12 +68,12 @@ class Proof:
         with self.databases.use(self.prepared):
             self._make_installation()
         first = Case(0, "", self.prepared, str(self.folder / "first"))
-        self.run([first.job("work", shift_s=0)])
+        self.run([first.job("steps.work", shift_s=0)])
         with self.databases.use(self.prepared):
             self.before = told.books()
         self._answer(book.binance_after(), book.hyperliquid_after())
         whole = self.case(0)
-        job = whole.job("work", killpoint="0", shift_s=DUE_S)
+        job = whole.job("steps.work", killpoint="0", shift_s=DUE_S)
         self.run([job])
         self.points = job.result
         with self.databases.use(whole.database):

@@ -11,7 +11,7 @@ from django.db.models import Count, F, Q
 
 from positions.alerts.models import Channel, Delivery, Incident, Message
 from positions.models import Event, Life, Poll, Position, Reading
-from venues.models import Account
+from venues.models import Account, CoverageEntry
 
 Book = dict[str, list[tuple[Any, ...]]]
 
@@ -71,8 +71,12 @@ def _broken_links() -> list[str]:
         "incident told to nobody": Incident.objects.filter(state="firing", messages=None),
         "message that nobody delivers": sent_to.exclude(deliveries_made=wanted),
         "event of another life": Event.objects.exclude(life__position=F("position")),
+        "poll that is not settled": Poll.objects.exclude(cycle__lte=F("account__ingested_cycle")),
         "account settled without its poll": Account.objects.filter(
             ~Q(ingested_cycle=0), ~Q(polls__cycle=F("ingested_cycle"))
+        ),
+        "part seen without its account": CoverageEntry.objects.exclude(
+            seen_at=F("account__last_seen_at")
         ),
     }
     return [f"{name}: {rows.count()}" for name, rows in found.items() if rows.exists()]

@@ -112,7 +112,8 @@ def hostile(team):
     account = factories.make_account(
         team, label=XSS[:60], wallet=XSS, blocked_reason=XSS, environment=XSS
     )
-    market = factories.make_market(f"BAD{XSS}"[:80], asset=XSS[:30], settle=XSS[:30], quote=XSS[:30])
+    coins = dict.fromkeys(("asset", "settle", "quote"), XSS[:30])
+    market = factories.make_market(f"BAD{XSS}"[:80], **coins)
     reasons = dict.fromkeys(("mark_price", "liquidation_price", "margin_ratio"), XSS)
     provenance = factories.make_provenance(sources={}, reasons=reasons)
     position = factories.make_position(
@@ -127,7 +128,8 @@ def hostile(team):
     factories.make_coverage(account, scope=XSS[:60], error=XSS, refused=1)
     account.coverage.update(refusals=[{"symbol": XSS, "reason": XSS}], error=XSS, seen_at=None)
     factories.make_event(position, detail={"reference": XSS, "to": 1.0})
-    factories.make_life(position, end_reference=XSS[:80], end_state="closed", ended_at=factories.NOW)
+    ended = {"end_state": "closed", "ended_at": factories.NOW}
+    factories.make_life(position, end_reference=XSS[:80], **ended)
     factories.make_reading(position)
     rule = factories.make_rule(team, name=XSS, scope={"asset": [XSS]})
     figure = {"label": XSS, "text": XSS, "source": "derived", "reason": XSS}
