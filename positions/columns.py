@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from positions.engine.rules import RULES, Basis
 from positions.engine.types import (
@@ -21,14 +21,21 @@ from positions.engine.types import (
     Source,
     Tier,
 )
+from positions.freshness import price_stale_after_s
 from positions.models import Position, Provenance
 from positions.risk.assess import Assessment, Cell, Exposure, assess
+from positions.storable import storable
 from positions.valuation import Valuation
 from venues import registry
 from venues.base import PositionReading, QuoteReading
 from venues.figures import Figure
+from venues.models import Quote
 
-NO_FUNDING = "no funding rate has been seen for this market yet"
+NO_FUNDING = "no funding rate of this market was seen in the last 10 minutes"
+# Beyond this age a quote's funding says nothing about now.
+_FUNDING_KEPT = timedelta(minutes=10)
+# Nothing is under way for so long: a time further ahead was told by a clock that has gone back.
+_MOST_AHEAD = timedelta(minutes=1)
 # What a venue says itself about a position at the moment of the reading.
 _REPORTED = (
     "contracts",
@@ -51,13 +58,24 @@ _MOVED_BY_PRICE = ("unrealized_pnl", "maintenance_margin")
 
 @dataclass(slots=True)
 class Draft:
-    """A position being written: the row, and the sources and reasons of its figures."""
+    """A position being written: the row, and the sources and reasons of its figures.
+
+    told_at_price  the trigger price at which the venue told a fresh reading; None unknown
+    is_price_kept  the row's trigger price is newer than the reading
+    """
 
     position: Position
     sources: dict[str, str] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
     is_fresh_reading: bool = False
+    told_at_price: float | None = None
+    is_price_kept: bool = False
     is_breached: bool = False
+
+    @property
+    def is_as_told(self) -> bool:
+        """Tell whether what the venue says of profit and margin is true of the row's price."""
+        return self.is_fresh_reading and not self.is_price_kept
 
     def put(self, name: str, cell: Cell) -> None:
         """Write one figure with its source and reason."""
@@ -82,7 +100,12 @@ class Draft:
 def apply_reading(*, position: Position, reading: PositionReading, received_at: datetime) -> Draft:
     """Write a reading into the row; a trigger price newer than the reading is kept."""
     kept_price = _newer_price(position, received_at)
-    draft = Draft(position, is_fresh_reading=True)
+    draft = Draft(
+        position,
+        is_fresh_reading=True,
+        told_at_price=reading.mark_price.number,
+        is_price_kept=kept_price is not None,
+    )
     position.printed = {}
     for name in _REPORTED:
         draft.put_figure(name, getattr(reading, name))
@@ -101,22 +124,53 @@ def apply_reading(*, position: Position, reading: PositionReading, received_at: 
     )
     position.venue_time = reading.venue_time
     position.received_at = received_at
-    position.raw = dict(reading.raw)
+    position.raw = storable(dict(reading.raw))
     if kept_price is None:
         position.price_received_at = received_at
         position.price_venue_time = reading.venue_time
     else:
         draft.put("mark_price", kept_price)
+        _forget_moved(position)
     draft.put("funding_rate", Cell.derived(None, NO_FUNDING))
+    position.next_funding_at = None
     draft.note("next_funding_at", source=Source.UNKNOWN, reason=NO_FUNDING)
     return draft
 
 
 def _newer_price(position: Position, received_at: datetime) -> Cell | None:
     at, price = position.price_received_at, position.mark_price
-    if at is None or price is None or at <= received_at:
+    if price is None or not is_later(at, than=received_at):
         return None
     return Cell(price, Source.REPORTED)
+
+
+def is_later(at: datetime | None, *, than: datetime) -> bool:
+    """Tell whether what arrived at `at` is newer; an instant far ahead is a clock's mistake."""
+    return at is not None and than < at <= than + _MOST_AHEAD
+
+
+def _forget_moved(position: Position) -> None:
+    """Drop the printed characters of what a newer price moves."""
+    for name in _MOVED_BY_PRICE:
+        position.printed.pop(name, None)
+
+
+def apply_latest_quote(*, draft: Draft, quote: Quote) -> None:
+    """Fill what the reading leaves out from the market's latest quote, while that is fresh."""
+    position = draft.position
+    age = position.received_at - quote.received_at
+    if age < -_MOST_AHEAD:
+        return
+    if age <= _FUNDING_KEPT:
+        apply_funding(draft=draft, rate=quote.funding_rate, next_funding_at=quote.next_funding_at)
+    if age > timedelta(seconds=price_stale_after_s()):
+        return
+    if position.index_price is None and quote.index_price is not None:
+        draft.put("index_price", Cell(quote.index_price, Source.REPORTED))
+    if position.mark_price is None and quote.mark_price is not None:
+        draft.put("mark_price", Cell(quote.mark_price, Source.REPORTED))
+        position.price_received_at = quote.received_at
+        position.price_venue_time = quote.venue_time
 
 
 def redraft(*, position: Position) -> Draft:
@@ -136,8 +190,7 @@ def apply_quote(*, draft: Draft, quote: QuoteReading, received_at: datetime) -> 
     apply_funding(
         draft=draft, rate=quote.funding_rate.number, next_funding_at=quote.next_funding_at
     )
-    for name in _MOVED_BY_PRICE:
-        position.printed.pop(name, None)
+    _forget_moved(position)
 
 
 def apply_funding(*, draft: Draft, rate: float | None, next_funding_at: datetime | None) -> None:
@@ -177,12 +230,13 @@ def _exposure(
     exposure = exposure_of(position=position, tiers=tiers, valuation=valuation)
     exposure = replace(
         exposure,
-        unrealized_pnl=position.unrealized_pnl if draft.is_fresh_reading else None,
+        unrealized_pnl=position.unrealized_pnl if draft.is_as_told else None,
         no_collateral_reason=draft.reasons.get("collateral", ""),
     )
     if exposure.tiers or not draft.is_fresh_reading:
         return exposure
-    rate = _implied_rate(exposure, position.maintenance_margin)
+    told = replace(exposure, trigger_price=draft.told_at_price)
+    rate = _implied_rate(told, position.maintenance_margin)
     if rate is None:
         return exposure
     draft.put("maintenance_rate", Cell.derived(rate))
@@ -211,7 +265,11 @@ def exposure_of(
         fee_rate=market.taker_fee_rate,
         venue_liquidation_price=position.venue_liquidation_price,
         auto_add_margin=position.auto_add_margin,
-        usd_per_settle=valuation.usd(asset=market.settle, is_simulated=account.is_simulated),
+        usd_per_settle=valuation.usd(
+            asset=market.settle,
+            is_simulated=account.is_simulated,
+            environment=account.environment,
+        ),
         no_usd_reason=valuation.why_not(asset=market.settle),
         tiers=tiers.get(market.pk) or _own_tier(position),
     )
@@ -240,7 +298,7 @@ def _product(one: float | None, other: float | None) -> float | None:
 
 def _apply_assessment(draft: Draft, assessment: Assessment) -> None:
     for name, cell in assessment.cells.items():
-        is_venues_word = draft.is_fresh_reading and (
+        is_venues_word = draft.is_as_told and (
             name in _MOVED_BY_PRICE and draft.sources.get(name) != Source.UNKNOWN
         )
         if not is_venues_word:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -11,11 +11,16 @@ from django.conf import settings
 
 from positions.columns import Draft
 from positions.difference import Before, Change
+from positions.engine.types import ENDED_STATES, MarginMode
 from positions.models import Event, Life, Poll, Position, RawAnswer
+from positions.storable import storable_text
 from positions.versions import versions
 from riskhub import killpoints, logs
 from venues.base import AccountOutcome, PositionEnd, Refusal
 from venues.models import Account, CoverageEntry
+
+# Account id, symbol, slot, margin mode.
+Identity = tuple[int, str, str, str]
 
 
 @dataclass(slots=True)
@@ -27,7 +32,7 @@ class Group:
     accounts: dict[int, Account] = field(default_factory=dict)
     polls: dict[int, Poll] = field(default_factory=dict)
     coverage: dict[tuple[int, str], CoverageEntry] = field(default_factory=dict)
-    positions: dict[tuple[int, str, str, str], Position] = field(default_factory=dict)
+    positions: dict[Identity, Position] = field(default_factory=dict)
     drafts: list[Draft] = field(default_factory=list)
     before: dict[int, Before] = field(default_factory=dict)
     ended: list[Position] = field(default_factory=list)
@@ -75,7 +80,7 @@ def store_polls(group: Group, outcomes: Sequence[AccountOutcome]) -> None:
                 poll=group.polls[outcome.account_id],
                 request=answer.request[:300],
                 status=answer.status,
-                body=zlib.compress(answer.body.encode()),
+                body=zlib.compress(answer.body.encode(errors="backslashreplace")),
                 received_at=answer.received_at,
             )
             for outcome in outcomes
@@ -123,8 +128,14 @@ def _forget_scopes(group: Group, outcomes: Sequence[AccountOutcome]) -> None:
     read = {(each.account_id, part.scope) for each in outcomes for part in each.scopes}
     read |= {(each.account_id, part.scope) for each in outcomes for part in each.failures}
     old = [row.pk for key, row in group.coverage.items() if key not in read]
-    if old:
-        CoverageEntry.objects.filter(pk__in=old, positions=None).delete()
+    if not old:
+        return
+    # A flat row's history needs some entry to hang on, no matter which.
+    heirs = {row.account_id: row for key, row in group.coverage.items() if key in read}
+    ended = Position.objects.filter(coverage__in=old, state__in=ENDED_STATES)
+    for account_id, heir in heirs.items():
+        ended.filter(account_id=account_id).update(coverage=heir)
+    CoverageEntry.objects.filter(pk__in=old, positions=None).delete()
 
 
 def _coverage_rows(outcome: AccountOutcome) -> list[CoverageEntry]:
@@ -146,7 +157,7 @@ def _coverage_rows(outcome: AccountOutcome) -> list[CoverageEntry]:
             scope=failure.scope,
             tried_at=outcome.received_at,
             error_kind=failure.error.kind,
-            error=logs.scrub(str(failure.error))[:300] or failure.error.kind,
+            error=storable_text(logs.scrub(str(failure.error)))[:300] or failure.error.kind,
         )
         for failure in outcome.failures
     ]
@@ -154,11 +165,20 @@ def _coverage_rows(outcome: AccountOutcome) -> list[CoverageEntry]:
 
 
 def _refusal(refusal: Refusal) -> dict[str, str]:
-    return {"symbol": refusal.venue_symbol[:80], "reason": logs.scrub(refusal.reason)[:200]}
+    return {
+        "symbol": storable_text(refusal.venue_symbol)[:80],
+        "reason": storable_text(logs.scrub(refusal.reason))[:200],
+    }
 
 
 def load_positions(group: Group) -> None:
-    """Load every position of the group's accounts, ended ones too, by identity."""
+    """Lock and load every position of the group's accounts, ended ones too, by identity.
+
+    A price refresh or a person may be at the same rows. Locking comes first, in the one order of
+    all writers: a statement that waits for a lock still joins what it saw before it waited.
+    """
+    held = Position.objects.filter(account_id__in=group.accounts).order_by("account_id", "pk")
+    list(held.select_for_update().values_list("pk"))
     rows = (
         Position.objects.filter(account_id__in=group.accounts)
         .select_related("market", "life", "coverage", "provenance")
@@ -168,3 +188,35 @@ def load_positions(group: Group) -> None:
         row.account = group.accounts[row.account_id]
         key = (row.account_id, row.market.symbol, row.slot, row.margin_mode)
         group.positions[key] = row
+
+
+def find_identity(group: Group, told: Identity, *, others: Collection[Identity]) -> Identity:
+    """Return the identity under which a reading's position is known.
+
+    told    identity by the reading alone
+    others  identities that the same answer tells
+
+    A margin mode that could not be read this once is not another position: the one that is held
+    keeps its own, and one whose mode was not known gets it.
+    """
+    known = [key for key in _held_beside(group, told) if key not in others]
+    if _is_held(group, told) or len(known) != 1:
+        return told
+    if not told[3]:
+        return known[0]
+    if told in group.positions:
+        return told
+    position = group.positions[told] = group.positions.pop(known[0])
+    position.margin_mode = told[3]
+    return told
+
+
+def _held_beside(group: Group, told: Identity) -> list[Identity]:
+    """Return identities of open positions that differ by a margin mode that was not read."""
+    modes = [""] if told[3] else list(MarginMode)
+    keys = [(*told[:3], str(mode)) for mode in modes]
+    return [key for key in keys if _is_held(group, key)]
+
+
+def _is_held(group: Group, key: Identity) -> bool:
+    return key in group.positions and not group.positions[key].is_ended

@@ -15,9 +15,17 @@ from django.db import DatabaseError, transaction
 from positions import history, lives, markets, scheduling
 from positions.alerts import pipeline
 from positions.broadcast import publish
-from positions.columns import apply_funding, apply_reading, derive, intern_provenance
+from positions.columns import apply_latest_quote, apply_reading, derive, intern_provenance
 from positions.difference import Before
-from positions.group import Group, load_positions, lock_accounts, store_coverage, store_polls
+from positions.group import (
+    Group,
+    Identity,
+    find_identity,
+    load_positions,
+    lock_accounts,
+    store_coverage,
+    store_polls,
+)
 from positions.models import Event, Position
 from positions.valuation import value_at
 from riskhub import killpoints, logs
@@ -29,7 +37,7 @@ log = logs.get(__name__)
 _POSITION_COLUMNS = [
     column.name
     for column in Position._meta.concrete_fields
-    if column.name not in {"id", "team", "account", "market", "slot", "margin_mode", "life"}
+    if column.name not in {"id", "team", "account", "market", "slot", "life"}
 ]
 
 
@@ -103,9 +111,7 @@ def _apply_outcomes(group: Group, outcomes: Sequence[AccountOutcome]) -> None:
     for draft in group.drafts:
         quote = getattr(draft.position.market, "latest_quote", None)
         if quote is not None:
-            apply_funding(
-                draft=draft, rate=quote.funding_rate, next_funding_at=quote.next_funding_at
-            )
+            apply_latest_quote(draft=draft, quote=quote)
     derive(
         drafts=group.drafts,
         tiers=markets.tier_tables(market_ids={d.position.market_id for d in group.drafts}),
@@ -122,9 +128,10 @@ def _apply_scope(
 ) -> None:
     account = group.accounts[outcome.account_id]
     coverage = group.coverage[account.pk, scope.scope]
-    present: set[tuple[int, str, str, str]] = set()
-    for reading in scope.positions:
-        key = (account.pk, *reading.identity)
+    present: set[Identity] = set()
+    told = [(account.pk, *reading.identity) for reading in scope.positions]
+    for reading, identity in zip(scope.positions, told, strict=True):
+        key = find_identity(group, identity, others=told)
         # A venue that repeats a row in its pages must not make a position twice.
         if key in present:
             continue

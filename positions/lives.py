@@ -6,7 +6,7 @@ from datetime import datetime
 
 from positions.difference import Change, changes
 from positions.engine.types import PositionState
-from positions.group import Group
+from positions.group import Group, Identity
 from positions.models import EventKind, Life, Position
 from riskhub import killpoints
 from venues.base import AccountOutcome, PositionEnd, PositionReading, ScopeReading
@@ -63,7 +63,7 @@ def mark_vanished(
     outcome: AccountOutcome,
     scope: ScopeReading,
     coverage: CoverageEntry,
-    present: set[tuple[int, str, str, str]],
+    present: set[Identity],
 ) -> None:
     """What a complete answer no longer shows is ended if the venue says so, else gone.
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import numpy as np
 from django.urls import reverse
 
 from positions.columns import exposure_of
@@ -188,16 +189,26 @@ def _headline(held: Sequence[Position], now: datetime) -> Headline | None:
 
 
 def _margin_to_target(position: Position, valuation: Valuation) -> float | None:
-    """The margin, in US dollars, by our formula; None where the formula may not run."""
+    """The margin, in US dollars, by our formula; None where the formula may not run.
+
+    It starts from the distance that is shown: where the venue's liquidation price is not ours,
+    the margin between the two is counted too.
+    """
     exposure = exposure_of(
         position=position,
         tiers=tier_tables(market_ids=[position.market_id]),
         valuation=valuation,
     )
+    shown = position.liquidation_distance
     if not exposure.is_solvable or not exposure.tiers or exposure.usd_per_settle is None:
         return None
-    batch = build_batch(terms=[build_terms(exposure)])
-    amount = float(margin_to_add(batch=batch, target_distance=TARGET_DISTANCE)[0])
+    if shown is None:
+        return None
+    batch = build_batch(terms=[build_terms(exposure)] * 2)
+    targets = np.array([TARGET_DISTANCE, max(shown, 0.0)])
+    needed, surplus = (float(each) for each in margin_to_add(batch=batch, target_distance=targets))
+    # Beyond the liquidation price only what we think is left may be counted, not what is lacking.
+    amount = needed - (surplus if shown > 0 else min(surplus, 0.0))
     return amount * exposure.usd_per_settle if math.isfinite(amount) and amount > 0 else None
 
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 
 from positions import markets
 from positions.broadcast import publish
-from positions.columns import Draft, apply_quote, derive, intern_provenance, redraft
+from positions.columns import Draft, apply_quote, derive, intern_provenance, is_later, redraft
 from positions.difference import Before, breach_changes
 from positions.engine.types import PositionState
 from positions.freshness import is_stale
 from positions.ingest import evaluate, write_positions
 from positions.live_cells import MOVED_BY_PRICE
 from positions.models import Event, Position
+from positions.storable import storable_text
 from positions.valuation import value_at
 from riskhub import killpoints, logs
 from venues import registry
@@ -24,16 +25,20 @@ from venues.models import AssetPrice, Market, PriceFeed, Quote
 
 log = logs.get(__name__)
 
+# A venue's own time so far ahead of its arrival is a mistake: believed, it would stop all prices.
+_MOST_AHEAD = timedelta(minutes=1)
 _NOT_MOVED = [state for state in PositionState if state.is_ended] + [PositionState.GONE]
 
 
 def ingest_prices(*, outcome: PriceOutcome, now: datetime) -> int:
     """Store one feed's prices and move the positions they concern; returns how many moved.
 
-    A quote older by the venue's own time, or received earlier, than the one in place is dropped.
+    A quote older by the venue's own time, or received earlier, than the one in place is dropped;
+    so is a whole answer that arrived before the feed's last one.
     """
     with transaction.atomic():
-        _note_feed(outcome)
+        if not _note_feed(outcome):
+            return 0
         if outcome.error is not None:
             log.info("prices_failed", venue=outcome.venue, error=logs.describe(outcome.error))
             return 0
@@ -45,12 +50,19 @@ def ingest_prices(*, outcome: PriceOutcome, now: datetime) -> int:
     return moved
 
 
-def _note_feed(outcome: PriceOutcome) -> None:
-    error = "" if outcome.error is None else logs.scrub(str(outcome.error))[:300]
-    values = {"error": error} if error else {"error": "", "received_at": outcome.received_at}
-    PriceFeed.objects.update_or_create(
-        venue=outcome.venue, environment=outcome.environment, defaults=values
+def _note_feed(outcome: PriceOutcome) -> bool:
+    """Hold the feed and note the answer; False when a later one was stored already."""
+    feed, _ = PriceFeed.objects.select_for_update().get_or_create(
+        venue=outcome.venue, environment=outcome.environment
     )
+    if is_later(feed.received_at, than=outcome.received_at):
+        return False
+    error = "" if outcome.error is None else logs.scrub(str(outcome.error))
+    feed.error = storable_text(error)[:300]
+    if not error:
+        feed.received_at = outcome.received_at
+    feed.save(update_fields=["error", "received_at"])
+    return True
 
 
 def _store_asset_prices(outcome: PriceOutcome) -> None:
@@ -110,9 +122,19 @@ def _is_newer(market: Market, reading: QuoteReading, outcome: PriceOutcome) -> b
     kept = getattr(market, "latest_quote", None)
     if kept is None:
         return True
-    if kept.venue_time and reading.venue_time:
-        return bool(kept.venue_time < reading.venue_time)
-    return bool(kept.received_at < outcome.received_at)
+    was = _believed(kept.venue_time, kept.received_at)
+    told = _believed(reading.venue_time, outcome.received_at)
+    if was and told:
+        return was < told
+    return kept.received_at != outcome.received_at and not is_later(
+        kept.received_at, than=outcome.received_at
+    )
+
+
+def _believed(venue_time: datetime | None, received_at: datetime | None) -> datetime | None:
+    """Return the venue's own time unless it lies in the future of its arrival."""
+    is_told = venue_time and received_at and venue_time <= received_at + _MOST_AHEAD
+    return venue_time if is_told else None
 
 
 def _quote(market_id: int, reading: QuoteReading, outcome: PriceOutcome, now: datetime) -> Quote:
@@ -170,10 +192,12 @@ def _held(market_ids: Iterable[int]) -> Sequence[Position]:
 
 def _may_move(position: Position, quote: QuoteReading, outcome: PriceOutcome) -> bool:
     """A price may not replace one that the venue itself dates later, or that arrived later."""
-    if quote.venue_time and position.price_venue_time:
-        return quote.venue_time > position.price_venue_time
     at = position.price_received_at
-    return at is None or at < outcome.received_at
+    if is_later(at, than=outcome.received_at):
+        return False
+    was = _believed(position.price_venue_time, at)
+    told = _believed(quote.venue_time, outcome.received_at)
+    return told > was if was and told else at != outcome.received_at
 
 
 def _keep_stale(drafts: Sequence[Draft], now: datetime) -> None:

@@ -12,12 +12,14 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Least
 
 from positions.engine.types import PositionState, Severity
 from positions.models import Position
+from positions.storable import storable_text
 from riskhub import clock
 from venues.base import AccountOutcome
-from venues.errors import Banned, VenueError
+from venues.errors import Banned, RateLimited, VenueError
 from venues.models import Account, PriceFeed
 
 _RANDOM_BITS = 10
@@ -25,6 +27,8 @@ _RANDOM_BITS = 10
 _LEASE_SLACK_S = 10.0
 _MAX_BACKOFF_S = 300.0
 _AUTH_FAILURES_ALLOWED = 2
+# What is further in the future than this was written by a clock that has since gone back.
+_MOST_AHEAD = timedelta(minutes=1)
 _ENDANGERED = {Severity.CRITICAL, Severity.WARNING}
 
 
@@ -42,14 +46,17 @@ def claim_due(*, now: datetime, limit: int = 1000) -> tuple[int, list[tuple[str,
     """Claim accounts whose poll is due; returns the cycle and (venue, account id) pairs.
 
     An account whose last claim is neither settled nor past its lease is left alone: a poll slower
-    than its interval skips turns, it never piles up.
+    than its interval skips turns, it never piles up. What the clock wrote before it was set back
+    holds nobody up.
     """
-    due = Account.objects.filter(
-        Q(cycle=F("ingested_cycle")) | Q(cycle__lt=_lease_cutoff(now)),
-        next_poll_at__lte=now,
-        is_enabled=True,
-        blocked_reason="",
+    ahead = now + _MOST_AHEAD
+    is_free = (
+        Q(cycle=F("ingested_cycle"))
+        | Q(cycle__lt=_lease_cutoff(now))
+        | Q(cycle__gt=clock.to_milliseconds(ahead) << _RANDOM_BITS)
     )
+    is_due = Q(next_poll_at__lte=now) | Q(next_poll_at=None) | Q(last_seen_at__gt=ahead)
+    due = Account.objects.filter(is_free, is_due, is_enabled=True, blocked_reason="")
     return _claim(due, now, limit)
 
 
@@ -65,7 +72,8 @@ def _claim(due: QuerySet[Account], now: datetime, limit: int) -> tuple[int, list
         return cycle, []
     # The condition is asked again by the UPDATE itself: a second beat gets what is left.
     # `next_poll_at` is settled with the answer; until then the lease decides.
-    due.filter(pk__in=ids).update(cycle=cycle)
+    # An answer stored under a clock that was ahead may not make this one look late.
+    due.filter(pk__in=ids).update(cycle=cycle, ingested_cycle=Least(F("ingested_cycle"), cycle - 1))
     claimed = Account.objects.filter(pk__in=ids, cycle=cycle).order_by("venue", "pk")
     return cycle, list(claimed.values_list("venue", "pk"))
 
@@ -77,7 +85,7 @@ def claim_price_feeds(*, now: datetime) -> list[tuple[str, str, list[str]]]:
     """
     held = (
         Position.objects.filter(account__is_enabled=True, market__is_known=True)
-        .exclude(state__in=[*_ENDED, PositionState.GONE])
+        .exclude(state__in=_NOT_HELD)
         .values_list("market__venue", "market__environment", "market__symbol")
         .distinct()
     )
@@ -92,7 +100,7 @@ def claim_price_feeds(*, now: datetime) -> list[tuple[str, str, list[str]]]:
     ]
 
 
-_ENDED = [state for state in PositionState if state.is_ended]
+_NOT_HELD = [state for state in PositionState if state.is_ended] + [PositionState.GONE]
 
 
 def _ensure_feeds(keys: Iterable[tuple[str, str]]) -> None:
@@ -108,7 +116,7 @@ def _ensure_feeds(keys: Iterable[tuple[str, str]]) -> None:
 
 
 def _claim_feed(venue: str, environment: str, now: datetime) -> bool:
-    due = Q(next_at__lte=now) | Q(next_at=None)
+    due = Q(next_at__lte=now) | Q(next_at=None) | Q(next_at__gt=now + _MOST_AHEAD)
     claimed = PriceFeed.objects.filter(due, venue=venue, environment=environment).update(
         next_at=now + timedelta(seconds=settings.PRICE_BUDGET_S), cycle=new_cycle(now=now)
     )
@@ -127,7 +135,7 @@ def settle_accounts(
     endangered = {
         position.account_id
         for position in positions
-        if not position.is_ended and position.severity in _ENDANGERED
+        if position.state not in _NOT_HELD and position.severity in _ENDANGERED
     }
     for outcome in outcomes:
         account = accounts[outcome.account_id]
@@ -153,23 +161,26 @@ def _settle(account: Account, outcome: AccountOutcome, is_endangered: bool, now:
     if outcome.scopes:
         account.last_seen_at = outcome.received_at
     account.failures = account.failures + 1 if errors else 0
-    _count_auth_failures(account, errors)
-    account.next_poll_at = now + timedelta(seconds=_pause_s(account, errors))
+    _count_auth_failures(account, [] if outcome.scopes else errors)
+    pause_s = _pause_s(account, errors, is_part_read=bool(outcome.scopes))
+    account.next_poll_at = now + timedelta(seconds=pause_s)
 
 
 def _count_auth_failures(account: Account, errors: Sequence[VenueError]) -> None:
-    """A key that is refused twice is not tried again until somebody changes it."""
+    """A key that is refused twice, for everything, is not tried again until somebody changes it."""
     refused = [error for error in errors if error.is_auth]
     account.auth_failures = account.auth_failures + 1 if refused else 0
     if account.auth_failures >= _AUTH_FAILURES_ALLOWED:
-        account.blocked_reason = str(refused[0])[:300]
+        account.blocked_reason = storable_text(str(refused[0]))[:300]
 
 
-def _pause_s(account: Account, errors: Sequence[VenueError]) -> float:
+def _pause_s(account: Account, errors: Sequence[VenueError], *, is_part_read: bool) -> float:
     wishes = [error.retry_after_s for error in errors if error.retry_after_s]
-    if not errors:
-        return account.poll_budget_s
-    if any(isinstance(error, Banned) for error in errors) or wishes:
+    if wishes:
         return max([*wishes, account.poll_budget_s])
+    is_limited = any(isinstance(error, Banned | RateLimited) for error in errors)
+    if not errors or (is_part_read and not is_limited):
+        # One part that stays closed must not make the positions in the others go stale.
+        return account.poll_budget_s
     backoff = account.poll_budget_s * 2.0 ** min(account.failures - 1, 6)
     return min(backoff, max(_MAX_BACKOFF_S, account.poll_budget_s))

@@ -24,8 +24,7 @@ def mark_stale(*, now: datetime) -> int:
         rows = Position.objects.filter(state__in=_MAY_GO_STALE).select_related(
             "account", "market", "provenance"
         )
-        stale = [row for row in rows if _is_stale(row, now)]
-        _mark(stale, now)
+        stale = _mark([row for row in rows if _is_stale(row, now)], now)
         publish(positions=stale, events=())
     return len(stale)
 
@@ -35,10 +34,17 @@ def _is_stale(position: Position, now: datetime) -> bool:
     return is_stale(seen_at=position.received_at, budget_s=budget_s, now=now)
 
 
-def _mark(rows: Sequence[Position], now: datetime) -> None:
+def _mark(rows: Sequence[Position], now: datetime) -> list[Position]:
+    """Mark the rows and return those that were; the conditions are asked again by the UPDATE.
+
+    Meanwhile a poll may have read the row, or called it gone, and a price may have breached it.
+    """
+    marked = []
     for row in rows:
-        row.state, row.committed_at = PositionState.STALE, now
-        # The condition is asked again: a poll may have brought the row up to date meanwhile.
-        Position.objects.filter(pk=row.pk, received_at=row.received_at).update(
-            state=row.state, committed_at=now
+        held = Position.objects.filter(
+            pk=row.pk, received_at=row.received_at, state__in=_MAY_GO_STALE
         )
+        if held.update(state=PositionState.STALE, committed_at=now):
+            row.state, row.committed_at = PositionState.STALE, now
+            marked.append(row)
+    return marked

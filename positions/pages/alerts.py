@@ -60,6 +60,7 @@ def incident_row(incident: Incident) -> dict[str, Any]:
         "acknowledged_by": incident.acknowledged_by and incident.acknowledged_by.get_username(),
         "about_url": _about_url(incident),
         "about": subject_text(incident),
+        "about_action": "Open the position" if incident.position_id else "Open the accounts",
     }
 
 

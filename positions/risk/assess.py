@@ -165,9 +165,9 @@ _FROM_ENGINE = {
 def _sizes(exposure: Exposure) -> dict[str, Cell]:
     """Quantity in base units, notional in settle units, profit where the venue gave none."""
     if exposure.kind not in {ContractKind.LINEAR, ContractKind.INVERSE}:
+        reason = NO_RULE if exposure.kind else NOT_LISTED
         return {
-            name: Cell.derived(None, NOT_LISTED)
-            for name in ("quantity", "notional", "unrealized_pnl")
+            name: Cell.derived(None, reason) for name in ("quantity", "notional", "unrealized_pnl")
         }
     units, price, entry = exposure.units, exposure.trigger_price, exposure.entry_price
     if exposure.kind is ContractKind.LINEAR:
@@ -218,7 +218,9 @@ def _distance(exposure: Exposure, liquidation_price: Cell) -> Cell:
         return Cell.derived(None, liquidation_price.reason)
     if not price or price <= 0:
         return Cell.derived(None, NO_MARK)
-    return Cell.derived(exposure.side.sign * (price - liquidation_price.value) / price)
+    distance = exposure.side.sign * (price - liquidation_price.value) / price
+    # Cross, both legs of a hedge share one price: on the winning side of one it is no breach.
+    return Cell.derived(distance if exposure.margin_mode is MarginMode.ISOLATED else abs(distance))
 
 
 def _max_loss(exposure: Exposure) -> Cell:

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 from positions.alerts import selectors, services
 from positions.alerts.models import Channel, Delivery, DeliveryState, Incident, IncidentState
 from positions.pages import alerts as pages
-from positions.views.base import is_writer, team_of, user_of, writer_team_of
+from positions.views.base import is_writer, render_page, team_of, user_of, writer_team_of
 from riskhub import clock
 from riskhub.teams.models import Team
 
@@ -41,7 +41,9 @@ def alerts(request: HttpRequest) -> HttpResponse:
         ],
         "is_writer": is_writer(request),
     }
-    return render(request, "alerts/alerts.html", context)
+    return render_page(
+        request, page="alerts/alerts.html", part="alerts/_open.html", context=context
+    )
 
 
 def _channels(team: Team) -> list[dict[str, object]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_POST, require_safe
 
 from positions import selectors, services
@@ -12,7 +12,7 @@ from positions.models import Position
 from positions.pages.charts import DEFAULT_RANGE, RANGES
 from positions.pages.position import position_context
 from positions.services import NotGoneError
-from positions.views.base import is_writer, team_of, user_of, writer_team_of
+from positions.views.base import is_writer, render_page, team_of, user_of, writer_team_of
 from riskhub import clock
 
 
@@ -31,7 +31,12 @@ def position(request: HttpRequest, position_id: int) -> HttpResponse:
         range_name=range_name,
         now=now,
     )
-    return render(request, "positions/position.html", {**context, "is_writer": is_writer(request)})
+    return render_page(
+        request,
+        page="positions/position.html",
+        part="positions/_position.html",
+        context={**context, "is_writer": is_writer(request)},
+    )
 
 
 @require_POST

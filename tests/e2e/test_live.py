@@ -127,5 +127,20 @@ def test_a_stranger_is_sent_to_the_login_and_comes_in(chromium, site, label):
     page.wait_for_url("**/alerts/")
 
     assert "correct username and password" in wrong
-    assert "Nothing is firing" in page.locator("h1").inner_text()
+    assert "1 alert is open" in page.locator("h1").inner_text()
     context.close()
+
+
+def test_the_position_page_says_so_when_its_position_ends(open_page, site, label, addresses):
+    from playwright.sync_api import expect
+
+    page = open_page(addresses["position"])
+    expect(page.locator("#live-state")).to_have_attribute("data-state", "live")
+    keep_mark(page)
+
+    site.act("poll", label=label, marks={"ETH": "96"}, ended="SOL")
+
+    expect(page.locator("h1")).to_have_text("SOL long was liquidated")
+    expect(page.locator("#events")).to_contain_text("liquidated")
+    expect(page.locator("#lives")).to_contain_text("end-0")
+    assert_not_reloaded(page)

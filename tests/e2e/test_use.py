@@ -22,7 +22,13 @@ def test_the_keyboard_reaches_the_content_first_and_everything_in_order(open_pag
     for _ in range(8):
         page.keyboard.press("Tab")
         names.append(page.evaluate("document.activeElement.textContent.trim()"))
-    assert names[1:6] == ["RiskHub", "Overview", "Alerts", "Accounts", "Settings"]
+    assert [name.rstrip("0123456789") for name in names[1:6]] == [
+        "RiskHub",
+        "Overview",
+        "Alerts",
+        "Accounts",
+        "Settings",
+    ]
 
 
 def test_a_row_is_opened_by_keyboard(open_page):
@@ -90,8 +96,9 @@ def test_dark_follows_the_system_and_a_choice_beats_it(open_page):
 
     assert brightness(dark) < 40
     assert brightness(light) > 215
-    light.get_by_role("button", name="Dark").click()
-    expect(light.get_by_role("button", name="Dark")).to_have_attribute("aria-pressed", "true")
+    choice = light.get_by_role("button", name="Dark", exact=True)
+    choice.click()
+    expect(choice).to_have_attribute("aria-pressed", "true")
     light.goto("/")
     assert brightness(light) < 40
 
@@ -183,7 +190,7 @@ def test_an_account_is_added_with_the_fields_of_its_venue(open_page):
 def test_an_alert_is_acknowledged(open_page, addresses):
     page = open_page(addresses["alerts"])
 
-    page.get_by_role("button", name="Acknowledge: It is near").click()
+    page.get_by_role("button", name=re.compile("Acknowledge ?: It is near")).click()
 
     assert "acknowledged by person" in page.locator("main").inner_text()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from django.test import override_settings
 
@@ -10,7 +12,8 @@ from positions.models import Position
 from tests.factories import make_account
 from tests.positions.readings import SIGHTED, at, failure, outcome, reading
 from tests.positions.test_ingest import store
-from venues.errors import Banned, RateLimited, Unreachable
+from venues.base import ScopeFailure
+from venues.errors import Banned, PermissionRefused, RateLimited, Unreachable
 from venues.models import Account
 
 pytestmark = pytest.mark.django_db
@@ -39,7 +42,7 @@ def test_due_account_is_claimed_once_by_two_beats():
     [{"is_enabled": False}, {"blocked_reason": "The key is not valid."}, {"next_poll_at": at(9)}],
 )
 def test_what_is_not_due_is_left_alone(columns):
-    make_account(**{"next_poll_at": at(0), **columns})
+    make_account(**{"next_poll_at": at(0), "last_seen_at": at(0), **columns})
 
     assert scheduling.claim_due(now=at(1))[1] == []
 
@@ -128,3 +131,43 @@ def test_a_command_may_claim_what_is_not_due():
 
     assert ids(claimed) == [account.pk]
     assert Account.objects.get().ingested_cycle == 0
+
+
+@override_settings(POLL_BUDGET_S=30)
+def test_one_part_that_stays_refused_neither_blocks_nor_slows_the_others():
+    account = due_account()
+    safe = reading(mark_price=SIGHTED("66000"))
+    refused = ScopeFailure("inverse", PermissionRefused("The key may not read this."))
+    for turn in range(6):
+        told = replace(outcome(account, safe, seconds=turn), failures=(refused,))
+        store(told, cycle=turn + 1)
+
+    account.refresh_from_db()
+    assert account.blocked_reason == ""
+    assert account.next_poll_at == at(35)
+
+
+def test_a_ban_without_an_end_backs_off():
+    account = due_account()
+    for turn in range(6):
+        store(failure(account, Banned("banned"), seconds=turn), cycle=turn + 1)
+
+    account.refresh_from_db()
+    assert account.next_poll_at == at(305)
+
+
+def test_an_account_that_was_never_scheduled_is_due():
+    account = make_account(next_poll_at=None)
+
+    assert ids(scheduling.claim_due(now=at(0))[1]) == [account.pk]
+
+
+@override_settings(POLL_BUDGET_S=30)
+def test_a_position_that_vanished_in_danger_does_not_keep_the_polls_fast():
+    account = due_account()
+    store(outcome(account, reading(mark_price=SIGHTED("55500"))))
+
+    store(outcome(account, seconds=5))
+
+    account.refresh_from_db()
+    assert account.poll_budget_s == 30

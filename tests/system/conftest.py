@@ -43,7 +43,7 @@ def venues() -> Iterator[Replay]:
 @pytest.fixture(scope="module")
 def forks(folder: Path, databases: Databases) -> Iterator[ForkServer]:
     """Workers to be: a process that forks, beside a broker that rings for nobody."""
-    env = environment(folder, database_url=databases.url(databases.make("empty")))
+    env = environment(folder, database_url=databases.url(databases.empty))
     with running_broker(folder):
         server = ForkServer(env=env)
         yield server

@@ -20,28 +20,21 @@ class Blocker(Protocol):
 
 
 class Databases:
-    """Makes databases, copies them, and lets this thread work in one of them."""
+    """Makes databases, copies them, and lets this thread work in one of them.
+
+    empty    full name of one that has the tables and no rows; made outside any test, whose open
+             transaction would keep the test database from being copied
+    """
 
     def __init__(self, *, folder: Path, blocker: Blocker) -> None:
         self._folder = folder
         self._blocker = blocker
         self._made: list[str] = []
+        self.empty = self._make_empty()
 
     @property
     def is_sqlite(self) -> bool:
         return connections["default"].vendor == "sqlite"
-
-    def make(self, name: str) -> str:
-        """Make a database with the tables of the test database and return its full name."""
-        with self._blocker.unblock():
-            default = connections["default"]
-            if self.is_sqlite:
-                default.ensure_connection()
-                return self._copy_file(default.connection, name)
-            source = str(default.settings_dict["NAME"])
-            default.close()
-            default.close_pool()
-            return self._copy_database(source, name)
 
     def copy(self, source: str, name: str) -> str:
         """Copy a database that nobody is connected to and return its full name."""
@@ -88,6 +81,17 @@ class Databases:
     def remove_all(self) -> None:
         for full_name in tuple(self._made):
             self.remove(full_name)
+
+    def _make_empty(self) -> str:
+        with self._blocker.unblock():
+            default = connections["default"]
+            if self.is_sqlite:
+                default.ensure_connection()
+                return self._copy_file(default.connection, "empty")
+            source = str(default.settings_dict["NAME"])
+            default.close()
+            default.close_pool()
+            return self._copy_database(source, "empty")
 
     def _copy_file(self, source: Any, name: str) -> str:
         path = self._folder / f"{name}.sqlite3"

@@ -14,7 +14,7 @@ from typing import Any
 from django.conf import settings
 
 from riskhub.runhub import plan
-from riskhub.runhub.child import ChildSpec
+from riskhub.runhub.child import ChildSpec, leashed
 from riskhub.runhub.facts import Facts, gather
 from riskhub.runhub.probe import broker_answers
 from tests.paths import PROJECT
@@ -63,7 +63,11 @@ def running(spec: ChildSpec, *, log: Path) -> Iterator[subprocess.Popen[bytes]]:
     (log.parent / "beat").mkdir(exist_ok=True)
     with log.open("ab") as file:
         process = subprocess.Popen(
-            spec.command, env=dict(spec.environment), cwd=PROJECT, stdout=file, stderr=file
+            leashed(spec.command, death_signal=spec.death_signal),
+            env=dict(spec.environment),
+            cwd=PROJECT,
+            stdout=file,
+            stderr=file,
         )
     try:
         yield process
@@ -103,4 +107,6 @@ def eventually(condition: Callable[[], Any], *, within_s: float = 20.0) -> bool:
 
 def worker_spec(folder: Path, *, env: Mapping[str, str]) -> ChildSpec:
     """Return one Celery worker for both queues."""
-    return plan.worker(facts=facts_of(folder), queue="poll,default", title="", meanwhile="", env=env)
+    return plan.worker(
+        facts=facts_of(folder), queue="poll,default", title="", meanwhile="", env=env
+    )

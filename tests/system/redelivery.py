@@ -32,7 +32,7 @@ def twice(*, trials: int) -> dict[str, Any]:
     with serving() as server, ThreadPoolExecutor(2) as threads:
         replay = new_replay(server)
         for trial in range(trials):
-            amount, mark = (0.5, 61_200.0) if trial % 2 else (0.8, 56_000.0)
+            amount, mark = (0.5, 64_000.0) if trial % 2 else (0.8, 56_000.0)
             row = book.binance_long(amount=amount, mark=mark)
             url = replay.compose("binance", "twice", *book.binance(row))
             if trial == 0:

@@ -69,4 +69,3 @@ def work_on(*, batches: list[tuple[list[int], int]], shift_s: float) -> list[str
         tasks.poll_batch(account_ids=account_ids, cycle=cycle)
     tasks.sweep_outbox()
     return list(killpoints.reached())
-

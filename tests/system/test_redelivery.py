@@ -10,22 +10,22 @@ from tests.system.databases import Databases
 from tests.system.forks import ForkServer, Job
 
 pytestmark = pytest.mark.django_db
-TRIALS = 100
 
 
+@pytest.mark.parametrize("trials", [100, pytest.param(1000, marks=pytest.mark.slow)])
 def test_the_same_poll_task_twice_at_once_is_stored_once(
-    folder: Path, databases: Databases, forks: ForkServer
+    folder: Path, databases: Databases, forks: ForkServer, trials: int
 ) -> None:
-    job = Job("redelivery.twice", databases.make("twice"), str(folder / "twice.log"))
-    job.args = {"trials": TRIALS}
+    database = databases.copy(databases.empty, f"twice{trials}")
+    job = Job("redelivery.twice", database, f"{database}.log", args={"trials": trials})
 
     codes = forks.run([job])
 
     assert codes == [0], job.said
     effects = job.result
     # Both read the venue; the database takes the answer of one of them.
-    assert effects["asked"] >= 2 * TRIALS
-    assert effects["polls"] == effects["readings"] == TRIALS
-    assert effects["events"] == ["opened", *["reduced", "increased"] * (TRIALS // 2 - 1), "reduced"]
-    assert effects["messages"] == ["first", "resolved"] * (TRIALS // 2)
-    assert effects["incidents"] == TRIALS // 2
+    assert effects["asked"] >= 2 * trials
+    assert effects["polls"] == effects["readings"] == trials
+    assert effects["events"] == ["opened", *["reduced", "increased"] * (trials // 2 - 1), "reduced"]
+    assert effects["messages"] == ["first", "resolved"] * (trials // 2)
+    assert effects["incidents"] == trials // 2
