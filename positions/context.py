@@ -15,7 +15,7 @@ from django.urls import reverse
 
 from positions.alerts import selectors as alerts
 from positions.pages.headline import account_name
-from positions.selectors import AccountCoverage, coverage_of
+from positions.selectors import AccountCoverage, coverage_of, needs_prices
 from riskhub import clock, formatting, heartbeat, live, notices
 from riskhub.teams.models import Team
 
@@ -62,7 +62,7 @@ def frame_of(request: HttpRequest, *, team: Team, now: datetime) -> dict[str, An
     coverage = getattr(request, "coverage", None)
     if coverage is None:
         coverage = coverage_of(team=team, now=now)
-    shown = banners(now=now)
+    shown = banners(team=team, now=now)
     return {
         "nav": _nav(request.path, alerts=alerts.open_incidents(team=team).count()),
         "seen": seen(coverage) if coverage else None,
@@ -83,22 +83,25 @@ def seen(coverage: Sequence[AccountCoverage]) -> dict[str, Any]:
     }
 
 
-def banners(*, now: datetime) -> list[dict[str, str]]:
+def banners(*, team: Team, now: datetime) -> list[dict[str, str]]:
     """Return what the supervisor wants to be said, and which cycles are late."""
     told = [
         {"id": notice.key, "level": notice.level, "text": notice.text}
         for notice in notices.read(folder=settings.DATA_DIR)
     ]
-    return told + _late_cycles(now)
+    return told + _late_cycles(team, now)
 
 
-def _late_cycles(now: datetime) -> list[dict[str, str]]:
-    """A cycle that never came round is not late: this may be a web process that runs alone."""
+def _late_cycles(team: Team, now: datetime) -> list[dict[str, str]]:
+    """A cycle that never came round is not late: this may be a web process that runs alone.
+
+    Nor are prices that nobody needs: without an open position none are asked for.
+    """
     last = heartbeat.last_beats()
     late = []
     for cycle, budget_s in heartbeat.BEATS.items():
         passed_s = (now - last[cycle]).total_seconds() if cycle in last else 0.0
-        if passed_s > budget_s:
+        if passed_s > budget_s and (cycle != "prices" or needs_prices(team=team)):
             text = f"{_LATE.get(cycle, cycle)}: nothing for {formatting.age(passed_s)}."
             late.append({"id": f"late-{cycle}", "level": "warning", "text": text})
     return late

@@ -78,6 +78,8 @@ FORMS: Mapping[str, Form] = {
 MOVED_BY_PRICE = (
     "mark_price",
     "index_price",
+    # Of an inverse contract: its dollars stay, its coins move.
+    "quantity",
     "liquidation_price",
     "engine_liquidation_price",
     "liquidation_distance",
@@ -91,7 +93,6 @@ MOVED_BY_PRICE = (
 LIVE = (
     *MOVED_BY_PRICE,
     "entry_price",
-    "quantity",
     "venue_liquidation_price",
     "bankruptcy_price",
     "collateral",

@@ -87,6 +87,12 @@ def open_positions(*, team: Team) -> QuerySet[Position]:
     return Position.objects.filter(team=team).exclude(state__in=_ENDED)
 
 
+def needs_prices(*, team: Team) -> bool:
+    """Tell whether a team holds anything whose trigger price is refreshed between polls."""
+    rows = open_positions(team=team).exclude(state=PositionState.GONE)
+    return rows.filter(account__is_enabled=True, market__is_known=True).exists()
+
+
 def readings_of(*, position: Position, since: datetime, points: int = 1500) -> Sequence[Reading]:
     """Return readings of a position since an instant, oldest first, in two queries.
 

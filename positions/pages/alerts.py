@@ -20,6 +20,7 @@ from positions.alerts.models import (
 from positions.alerts.rules import Level, RuleKind
 from positions.alerts.wording import subject_text, value_text
 from positions.engine.types import Source
+from positions.live_cells import TAGGED
 from positions.pages.headline import Sentence
 from positions.risk import registry as measures
 from riskhub import formatting
@@ -119,6 +120,7 @@ def _figures(why: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [
         {
             "label": str(each.get("label", ""))[:_LONGEST],
+            "is_tagged": each.get("name") in TAGGED,
             "text": str(each.get("text") or ""),
             "source": str(each.get("source") or Source.UNKNOWN),
             "reason": str(each.get("reason") or "")[:_LONGEST],

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import html
 import re
+from typing import Any
 
 from django.test import Client
 
+from positions.models import Position
 from riskhub.teams.models import Role, Team
-from tests.factories import make_user
-from tests.web.test_team_isolation import PUBLIC, ROUTES, Route, is_api
+from tests.factories import make_position, make_user
+from tests.web.test_team_isolation import PUBLIC, ROUTES, is_api
+from venues.models import Account
 
 # Addresses that only take what a form sends.
 POST_ONLY = frozenset(
@@ -44,7 +47,11 @@ def browser(team: Team, role: str = Role.OWNER) -> Client:
 
 def text_of(response: object) -> str:
     """Return what a person reads of a page: no markup, one space between words."""
-    body = response.content.decode()  # type: ignore[attr-defined]
+    return words_of(response.content.decode())  # type: ignore[attr-defined]
+
+
+def words_of(body: str) -> str:
+    """Return the words of markup."""
     body = re.sub(r"<(script|template|style)\b.*?</\1>", " ", body, flags=re.DOTALL)
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", body)).split())
 
@@ -57,4 +64,23 @@ def row_of(response: object, position_id: int) -> str:
     return found[0]
 
 
-__all__ = ["PAGES", "Route", "browser", "row_of", "text_of"]
+def rows_of(page: object) -> list[int]:
+    """Return the positions of all rows, in their order."""
+    body = page.content.decode()  # type: ignore[attr-defined]
+    return [int(key) for key in re.findall(r'<tr data-position="(\d+)"', body)]
+
+
+def headline(response: object) -> str:
+    """Return the first sentence of a page, with the word of its severity."""
+    body = response.content.decode()  # type: ignore[attr-defined]
+    found = re.search("<h1>.*?</h1>", body)
+    assert found
+    return words_of(found[0])
+
+
+def make_sol(account: Account, **columns: Any) -> Position:
+    """A short of 142.5 SOL at 176.02, marked 182.44, liquidated at 193.58."""
+    terms = {"entry_price": 176.02, "mark_price": 182.44, "contracts": 142.5}
+    return make_position(
+        account, symbol="SOL/USDT:USDT", side="short", collateral=2_640.0, **{**terms, **columns}
+    )

@@ -23,11 +23,6 @@ def each(routes):
     return pytest.mark.parametrize("route", routes, ids=[route.path for route in routes])
 
 
-@pytest.fixture
-def team():
-    return factories.make_team("Desk")
-
-
 def test_all_kinds_of_pages_are_found():
     assert {"overview", "position", "alerts", "incident", "accounts", "add-account", "settings"} < {
         route.name for route in PAGES

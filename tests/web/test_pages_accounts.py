@@ -6,26 +6,15 @@ from datetime import timedelta
 import pytest
 
 from riskhub.teams.models import AuditEntry
-from tests import factories
 from tests.factories import NOW, make_account, make_coverage, make_position
 from tests.web.pages import browser, text_of
 from venues.base import REGISTRY
 from venues.models import Account
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("frozen")]
 
 SECRET = "very-secret-4f1c"
 WALLET = "0x" + "3f" * 20
-
-
-@pytest.fixture
-def team():
-    return factories.make_team("Desk")
-
-
-@pytest.fixture(autouse=True)
-def _frozen(time_machine):
-    time_machine.move_to(NOW, tick=False)
 
 
 def test_each_part_says_when_it_was_seen_and_what_was_refused(team):

@@ -4,11 +4,10 @@ import pytest
 
 from positions.alerts.models import AlertRule, Delivery, Incident
 from riskhub.teams.models import AuditEntry
-from tests import factories
 from tests.factories import make_channel, make_delivery, make_incident, make_position, make_rule
 from tests.web.pages import browser, text_of
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("frozen")]
 
 WHY = {
     "rule": {"name": "Distance", "unit": "fraction", "level": "0.05", "rearm": "0.06"},
@@ -18,16 +17,6 @@ WHY = {
         {"label": "Collateral", "text": "—", "source": "unknown", "reason": "not_read"},
     ],
 }
-
-
-@pytest.fixture
-def team():
-    return factories.make_team("Desk")
-
-
-@pytest.fixture(autouse=True)
-def _frozen(time_machine):
-    time_machine.move_to(factories.NOW, tick=False)
 
 
 @pytest.fixture

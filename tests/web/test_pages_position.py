@@ -15,22 +15,7 @@ from tests import factories
 from tests.factories import NOW, make_account, make_position
 from tests.web.pages import browser, text_of
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def team():
-    return factories.make_team("Desk")
-
-
-@pytest.fixture(autouse=True)
-def _frozen(time_machine):
-    time_machine.move_to(NOW, tick=False)
-
-
-@pytest.fixture
-def bybit(team):
-    return make_account(team, venue="bybit", label="main")
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("frozen")]
 
 
 def page_of(position, query=""):

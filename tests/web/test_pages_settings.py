@@ -13,17 +13,7 @@ from tests import factories
 from tests.factories import NOW, PASSWORD, make_account, make_coverage
 from tests.web.pages import browser, text_of
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def team():
-    return factories.make_team("Desk")
-
-
-@pytest.fixture(autouse=True)
-def _frozen(time_machine):
-    time_machine.move_to(NOW, tick=False)
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("frozen")]
 
 
 def shown_token(page):
@@ -187,6 +177,17 @@ def test_a_late_cycle_is_a_banner_and_one_that_never_came_is_not(team):
     assert "Positions are not being read: nothing for 3 min." in words
     assert "Alerts are not being sent" not in words
     assert "Prices are not being refreshed" not in words
+
+
+def test_late_prices_are_said_where_a_position_needs_them(team):
+    heartbeat.beat(cycle="prices", now=NOW - timedelta(minutes=3))
+    client = browser(team)
+
+    without = text_of(client.get("/settings/"))
+    factories.make_position(team=team)
+
+    assert "Prices are not being refreshed" not in without
+    assert "Prices are not being refreshed: nothing for 3 min." in text_of(client.get("/settings/"))
 
 
 def test_an_installation_that_never_beat_has_no_banner(team):
