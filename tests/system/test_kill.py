@@ -96,7 +96,7 @@ def test_of_two_workers_with_the_same_tasks_one_is_killed_and_nothing_is_lost(
     killed = sum(crash_one_of_two(proof, case) for case in cases)
 
     say(capsys, f"one of two workers was killed {killed} times in {len(cases)} runs")
-    assert killed > len(cases) // 2
+    assert killed >= _LEAST_POINTS
     assert [(case.name, case.problems) for case in cases if case.problems] == []
 
 

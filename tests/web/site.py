@@ -18,10 +18,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+import redis
+
+from riskhub import env
 from tests.paths import PROJECT
 from tests.system.parts import environment, running_broker
 
+# Of sixteen; the tests of everything else use the first.
+_OWN_DATABASE = "/9"
 _PROGRAM = "import django; django.setup(); from tests.web import site_process as it; it.main()"
 
 
@@ -52,10 +58,11 @@ def running_site() -> Iterator[Site]:
     """Run a site until the block ends; nothing of it stays."""
     folder = Path(tempfile.mkdtemp(prefix="riskhub-site-"))
     try:
-        with running_broker(folder), (folder / "site.log").open("w") as log:
+        with _broker(folder) as more, (folder / "site.log").open("w") as log:
+            url = f"sqlite:///{folder / 'db.sqlite3'}"
             process = subprocess.Popen(
                 [sys.executable, "-c", _PROGRAM],
-                env=environment(folder, database_url=f"sqlite:///{folder / 'db.sqlite3'}"),
+                env=environment(folder, database_url=url, **more),
                 cwd=PROJECT,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -69,6 +76,19 @@ def running_site() -> Iterator[Site]:
                 _wait(process)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _broker(folder: Path) -> Iterator[dict[str, str]]:
+    """Run a broker, or take an emptied database of the server that REDIS_URL names."""
+    if env.is_broker_embedded():
+        with running_broker(folder):
+            yield {}
+        return
+    url = urlsplit(env.redis_url())._replace(path=_OWN_DATABASE).geturl()
+    with redis.Redis.from_url(url) as client:
+        client.flushdb()
+    yield {"REDIS_URL": url}
 
 
 def _wait(process: subprocess.Popen[str]) -> None:
