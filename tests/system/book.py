@@ -113,3 +113,14 @@ def _perpetual(coin: str, size: float, entry: float, mark: float, highest: int) 
         "marginUsed": f"{margin + size * (mark - entry):.6f}",
         "maxLeverage": highest,
     }
+
+
+def binance_prices(*, mark: float, at_ms: int) -> tuple[Call, ...]:
+    """Return what the price refresh of BTCUSDT asks."""
+    prices = {"symbol": "BTCUSDT", "markPrice": f"{mark:.8f}", "indexPrice": f"{mark:.8f}"}
+    funding = {"lastFundingRate": "0.0001", "nextFundingTime": at_ms + 3_600_000, "time": at_ms}
+    index = {"symbol": "USDTUSD", "index": "1.0", "time": at_ms}
+    return (
+        answering("/fapi/v1/premiumIndex", {**prices, **funding}),
+        answering("/fapi/v1/assetIndex", index),
+    )

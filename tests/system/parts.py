@@ -60,7 +60,7 @@ def facts_of(folder: Path) -> Facts:
 @contextmanager
 def running(spec: ChildSpec, *, log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Run a process of the supervisor's plan until the block ends; it writes into `log`."""
-    (log.parent / "beat").mkdir(exist_ok=True)
+    log.parent.mkdir(exist_ok=True)
     with log.open("ab") as file:
         process = subprocess.Popen(
             leashed(spec.command, death_signal=spec.death_signal),
