@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from positions.freshness import stale_after_s
+from positions.freshness import is_stale, stale_after_s
 from positions.pages.headline import Sentence, account_name
 from positions.selectors import AccountCoverage
 from riskhub import formatting
@@ -16,6 +16,7 @@ from venues.models import CoverageEntry
 # Refused rows that are named one by one; the rest is counted.
 _MOST_REFUSALS = 10
 NOT_YET = "It has not been read yet."
+LATE = "It was not read in its time."
 
 
 def accounts_sentence(coverage: Sequence[AccountCoverage]) -> Sentence:
@@ -74,7 +75,7 @@ def account_row(
         "next_poll": _next_poll(covered, now),
         "budget": formatting.duration(account.poll_budget_s),
         "budget_s": stale_after_s(account.poll_budget_s),
-        "scopes": [_scope_row(entry) for entry in covered.entries],
+        "scopes": [_scope_row(entry, _excuse(covered, entry, now)) for entry in covered.entries],
     }
 
 
@@ -95,7 +96,14 @@ def _next_poll(covered: AccountCoverage, now: datetime) -> str:
     return formatting.countdown(account.next_poll_at - now)
 
 
-def _scope_row(entry: CoverageEntry) -> dict[str, Any]:
+def _excuse(covered: AccountCoverage, entry: CoverageEntry, now: datetime) -> str:
+    """What stands where a part is not seen and no error says why."""
+    budget_s = covered.account.poll_budget_s
+    is_late = is_stale(seen_at=entry.seen_at, budget_s=budget_s, now=now)
+    return LATE if is_late and covered.account.is_enabled else ""
+
+
+def _scope_row(entry: CoverageEntry, excuse: str) -> dict[str, Any]:
     refusals = [each for each in entry.refusals if isinstance(each, dict)]
     return {
         "name": entry.scope,
@@ -108,7 +116,7 @@ def _scope_row(entry: CoverageEntry) -> dict[str, Any]:
         ],
         "more_refusals": max(entry.refused - len(refusals[:_MOST_REFUSALS]), 0),
         "tried_at": entry.tried_at,
-        "error": entry.error,
+        "error": entry.error or excuse,
     }
 
 

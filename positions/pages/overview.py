@@ -131,6 +131,9 @@ def _extreme(label: str, position: Position | None, name: str) -> dict[str, str]
         "value": shown(position, name).text,
         "note": label_of(position),
         "severity": position.severity,
+        # The figure moves with its row: two numbers of one thing on a page must agree.
+        "position": str(position.pk),
+        "field": name,
     }
 
 

@@ -153,7 +153,7 @@
       const notes = range ? labels(data, theme, range, height - margin.t - margin.b, isWide) : nothing(theme);
       if (range && last(data.liquidation) === null) notes.push(unknownLiquidation(theme));
       window.Plotly.react(element, range ? traces(data, theme) : [], charts.layout(theme, {
-        height, margin, annotations: notes, hovermode: "x unified", ...axes(data, theme, range || [0, 1]),
+        height, margin, annotations: notes, hovermode: "x unified", ...(range ? axes(data, theme, range) : { xaxis: { visible: false }, yaxis: { visible: false } }),
       }), charts.CONFIG);
     }
 

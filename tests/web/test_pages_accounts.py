@@ -50,6 +50,15 @@ def test_an_account_that_was_never_read_says_so(team):
     assert "It has not been read yet." in text_of(browser(team).get("/accounts/"))
 
 
+def test_a_part_that_is_late_without_an_error_is_said_to_be_late(team):
+    late = NOW - timedelta(minutes=4)
+    make_coverage(make_account(team), seen_at=late)
+
+    words = text_of(browser(team).get("/accounts/"))
+
+    assert "linear 1 0 It was not read in its time. 4 min" in words
+
+
 def test_a_long_list_has_pages(team):
     for number in range(53):
         make_account(team, label=f"account-{number:02}")
