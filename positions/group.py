@@ -166,7 +166,7 @@ def _coverage_rows(outcome: AccountOutcome) -> list[CoverageEntry]:
 
 def _refusal(refusal: Refusal) -> dict[str, str]:
     return {
-        "symbol": storable_text(refusal.venue_symbol)[:80],
+        "symbol": storable_text(logs.scrub(refusal.venue_symbol))[:80],
         "reason": storable_text(logs.scrub(refusal.reason))[:200],
     }
 

@@ -129,11 +129,18 @@ def _refuse_unstorable(decoded: Any) -> None:
         raise ValueError
 
 
+def is_long(secret: str) -> bool:
+    """Tell whether a secret is so long that it is no part of any other text by chance."""
+    return len(secret) >= _SHORTEST_SIGNATURE
+
+
 def hide(text: str, secrets: Iterable[str]) -> str:
     """Return `text` without any of `secrets`; what is too short to be one stays."""
     for secret in sorted(secrets, key=len, reverse=True):
         if len(secret) >= _SHORTEST_SECRET:
             text = text.replace(secret, REDACTED)
+            # As some venues write a solidus.
+            text = text.replace(secret.replace("/", "\\/"), REDACTED)
     return text
 
 
