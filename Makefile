@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv/bin/python
 # More for pytest, as in: make test ARGS="-k engine -x"
 ARGS ?=
+# One process a core; ARGS="-n 0" for one process alone, as a debugger needs.
+SPREAD := -n auto --maxprocesses 8 --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help run test lint bench proof e2e test-services ci lock clean \
@@ -16,7 +18,7 @@ run: setup-run ## start everything and print the address to open; Ctrl-C stops i
 	@$(VENV) -m riskhub.runhub
 
 test: setup-test ## run the tests
-	@$(VENV) -m pytest -m "not e2e and not slow" $(ARGS)
+	@$(VENV) -m pytest $(SPREAD) -m "not e2e and not slow" $(ARGS)
 
 lint: setup-test ## check style, format and types
 	@$(VENV) -m ruff check .

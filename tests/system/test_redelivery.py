@@ -17,7 +17,8 @@ def test_the_same_poll_task_twice_at_once_is_stored_once(
     folder: Path, databases: Databases, forks: ForkServer, trials: int
 ) -> None:
     database = databases.copy(databases.empty, f"twice{trials}")
-    job = Job("redelivery.twice", database, f"{database}.log", args={"trials": trials})
+    log = str(folder / f"twice{trials}.log")
+    job = Job("redelivery.twice", database, log, args={"trials": trials})
 
     codes = forks.run([job])
 
