@@ -5,7 +5,7 @@ VENV := .venv/bin/python
 # More for pytest, as in: make test ARGS="-k engine -x"
 ARGS ?=
 # One process a core; ARGS="-n 0" for one process alone, as a debugger needs.
-SPREAD := -n auto --maxprocesses 8 --dist worksteal
+SPREAD := -n auto --maxprocesses 8 --dist loadgroup
 
 .DEFAULT_GOAL := help
 .PHONY: help run test lint bench proof e2e test-services ci lock clean \

@@ -16,6 +16,7 @@ from django.db.models import F, QuerySet
 from positions.engine.types import ENDED_STATES, Source
 from positions.fields import POSITION_FIELDS, FieldKind, PositionField
 from positions.models import Position, Provenance, Reading
+from positions.selectors import book_of
 from riskhub.formatting import decimal_string, iso
 from riskhub.teams.models import Team
 
@@ -54,18 +55,26 @@ _TEXTS: Mapping[str, Callable[[Position], str | None]] = {
 
 
 def position_queryset(*, team: Team, is_ended_included: bool = False) -> QuerySet[Position]:
-    """Return a team's positions with what `position_document` reads and no more, in one query.
+    """Return a team's book with what `position_document` reads and no more, in one query.
 
     Nearest liquidation first, unknown distances last. Positions that ended are left out unless
-    `is_ended_included`.
+    `is_ended_included`; those of disabled accounts always are (selectors.book_of).
     """
-    rows = (
-        Position.objects.filter(team=team)
-        .select_related("account", "market", "provenance")
+    rows = _with_document(book_of(team=team))
+    return rows if is_ended_included else rows.exclude(state__in=ENDED_STATES)
+
+
+def every_position(*, team: Team) -> QuerySet[Position]:
+    """Return what a team may ask for by its id: all positions, of disabled accounts too."""
+    return _with_document(Position.objects.filter(team=team))
+
+
+def _with_document(rows: QuerySet[Position]) -> QuerySet[Position]:
+    return (
+        rows.select_related("account", "market", "provenance")
         .only(*(name for name in _COLUMNS if name != "as_of"))
         .order_by(F("liquidation_distance").asc(nulls_last=True), "id")
     )
-    return rows if is_ended_included else rows.exclude(state__in=ENDED_STATES)
 
 
 def position_document(position: Position) -> dict[str, Any]:

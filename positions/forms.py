@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from django import forms
 
+from positions.alerts.base import Channel
 from riskhub.teams.tokens import Scope
 from venues import entry, services
 from venues.base import REGISTRY, VenueAdapter
@@ -37,7 +38,43 @@ def venue_choices() -> list[tuple[str, str]]:
     return sorted(found, key=lambda pair: pair[1].lower())
 
 
-class AccountForm(forms.Form):
+class SecretsForm(forms.Form):
+    """The secret fields of one venue; what was typed into them is never shown again."""
+
+    def __init__(self, *args: Any, adapter: VenueAdapter, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.adapter = adapter
+        for name in adapter.credentials:
+            self.fields[SECRET + name] = self._secret_field(name)
+
+    def _secret_field(self, name: str) -> forms.CharField:
+        label = _LABELS.get(name, name)
+        return forms.CharField(
+            label=label,
+            required=self._is_needed(),
+            strip=True,
+            help_text=_HINTS.get(name, ""),
+            widget=forms.PasswordInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+            error_messages={"required": f"{self.adapter.label} needs this: {label}."},
+        )
+
+    def _is_needed(self) -> bool:
+        return True
+
+    def _secrets(self) -> list[str]:
+        return [name for name in self.fields if name.startswith(SECRET)]
+
+    def credentials(self) -> dict[str, str]:
+        """Return the secrets that were typed, by the venue's names."""
+        typed = {name: self.cleaned_data.get(name, "") for name in self._secrets()}
+        return {name.removeprefix(SECRET): value for name, value in typed.items() if value}
+
+
+class KeyForm(SecretsForm):
+    """Another key for an account: every secret field, for they belong together."""
+
+
+class AccountForm(SecretsForm):
     """An account at one venue: its fields are the ones that the venue needs."""
 
     venue = forms.ChoiceField()
@@ -62,31 +99,16 @@ class AccountForm(forms.Form):
     )
 
     def __init__(self, *args: Any, adapter: VenueAdapter, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.adapter = adapter
+        super().__init__(*args, adapter=adapter, **kwargs)
         venue = self.fields["venue"]
         venue.choices = venue_choices()  # type: ignore[attr-defined]
         venue.initial = adapter.slug
         if not adapter.needs_wallet and "walletAddress" not in adapter.credentials:
             del self.fields["wallet"]
-        for name in adapter.credentials:
-            self.fields[SECRET + name] = self._secret_field(name)
         self.order_fields(["venue", "label", "wallet", *self._secrets(), "environment", "options"])
 
-    def _secret_field(self, name: str) -> forms.CharField:
-        is_needed = not self.adapter.needs_wallet
-        label = _LABELS.get(name, name)
-        return forms.CharField(
-            label=label,
-            required=is_needed,
-            strip=True,
-            help_text=_HINTS.get(name, ""),
-            widget=forms.PasswordInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
-            error_messages={"required": f"{self.adapter.label} needs this: {label}."},
-        )
-
-    def _secrets(self) -> list[str]:
-        return [name for name in self.fields if name.startswith(SECRET)]
+    def _is_needed(self) -> bool:
+        return not self.adapter.needs_wallet
 
     def full_clean(self) -> None:
         """Check all fields, and forget what is secret though it was typed where all is shown."""
@@ -113,11 +135,6 @@ class AccountForm(forms.Form):
         lines = [line.strip() for line in self.cleaned_data["options"].splitlines()]
         return _checked(entry.read_options, [line for line in lines if line])
 
-    def credentials(self) -> dict[str, str]:
-        """Return the secrets that were typed, by the venue's names."""
-        typed = {name: self.cleaned_data.get(name, "") for name in self._secrets()}
-        return {name.removeprefix(SECRET): value for name, value in typed.items() if value}
-
 
 def _checked(check: Callable[[Given], Kept], value: Given) -> Kept:
     """Run a service's own check, so that its sentence stands at the field."""
@@ -125,6 +142,43 @@ def _checked(check: Callable[[Given], Kept], value: Given) -> Kept:
         return check(value)
     except BadAccount as error:
         raise forms.ValidationError(str(error)) from None
+
+
+class ChannelForm(forms.Form):
+    """A channel of one kind: its fields are the ones that the kind declares."""
+
+    label = forms.CharField(
+        max_length=60,
+        help_text="How you will find this channel again.",
+        error_messages={"required": "Give the channel a label, a short name of your own."},
+    )
+
+    def __init__(self, *args: Any, channel: type[Channel], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.channel = channel
+        for name in channel.config_fields:
+            self.fields[name] = self._config_field(name)
+
+    def _config_field(self, name: str) -> forms.CharField:
+        label, hint = self.channel.words.get(name, (name, ""))
+        is_secret = name in self.channel.secret_fields
+        return forms.CharField(
+            label=label,
+            help_text=hint,
+            max_length=1000,
+            required=name not in self.channel.makers,
+            widget=_secret_input() if is_secret else forms.TextInput(),
+            error_messages={"required": f"{self.channel.label} needs this: {label}."},
+        )
+
+    def config(self) -> dict[str, str]:
+        """Return what was typed, without what was left empty."""
+        typed = {name: self.cleaned_data[name] for name in self.channel.config_fields}
+        return {name: value for name, value in typed.items() if value}
+
+
+def _secret_input() -> forms.PasswordInput:
+    return forms.PasswordInput(attrs={"autocomplete": "off", "spellcheck": "false"})
 
 
 class TokenForm(forms.Form):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from django.conf import settings
@@ -16,9 +16,12 @@ from positions.models import Event, Life, Poll, Position, RawAnswer
 from positions.storable import storable_text
 from positions.versions import versions
 from riskhub import killpoints, logs
-from venues.base import AccountOutcome, PositionEnd, Refusal
+from venues.base import AccountOutcome, PositionEnd, Refusal, ScopeFailure, ScopeReading
+from venues.errors import VenueError
 from venues.models import Account, CoverageEntry
 
+# The one part of an account whose parts are not known.
+_WHOLE = "account"
 # Account id, symbol, slot, margin mode.
 Identity = tuple[int, str, str, str]
 
@@ -169,6 +172,35 @@ def _refusal(refusal: Refusal) -> dict[str, str]:
         "symbol": storable_text(logs.scrub(refusal.venue_symbol))[:80],
         "reason": storable_text(logs.scrub(refusal.reason))[:200],
     }
+
+
+class NotStored(VenueError):
+    """What was read of an account could not be stored: it is not what a reading may be."""
+
+    kind = "not_stored"
+
+
+def fail_outcome(outcome: AccountOutcome, error: Exception) -> AccountOutcome:
+    """Return the outcome as one that saw nothing, because storing what it saw raised `error`.
+
+    Each part that the outcome names or that was seen before has failed; answers are kept.
+    """
+    why = NotStored(
+        "RiskHub could not store what the venue answered "
+        f"({type(error).__name__}); what was seen before stays."
+    )
+    told = {each.scope: each for each in outcome.failures if isinstance(each, ScopeFailure)}
+    known = CoverageEntry.objects.filter(account_id=outcome.account_id)
+    names = {each.scope for each in outcome.scopes if isinstance(each, ScopeReading)}
+    names |= {*told, *known.values_list("scope", flat=True)}
+    failures = [told.get(name) or ScopeFailure(name, why) for name in sorted(names)]
+    return replace(
+        outcome,
+        scopes=(),
+        failures=tuple(failures) or (ScopeFailure(_WHOLE, why),),
+        ends=(),
+        markets=(),
+    )
 
 
 def load_positions(group: Group) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from django.db import DatabaseError, transaction
+from django.db import transaction
 
 from positions import history, lives, markets, scheduling
 from positions.alerts import pipeline
@@ -20,6 +20,7 @@ from positions.difference import Before
 from positions.group import (
     Group,
     Identity,
+    fail_outcome,
     find_identity,
     load_positions,
     lock_accounts,
@@ -44,16 +45,15 @@ _POSITION_COLUMNS = [
 def ingest_outcomes(*, outcomes: Sequence[AccountOutcome], cycle: int, now: datetime) -> list[int]:
     """Store the outcomes and return the ids of the accounts that were stored.
 
-    A group that fails whole is tried again account by account, so that one bad account does not
-    hold back the others; the bad one is logged and stays as it was.
+    A group that fails whole, for whatever reason, is tried again account by account, so that one
+    bad account does not hold back the others. The bad one is logged; its positions stay as they
+    were, and its coverage says that this poll failed.
     """
     try:
         return _ingest_group(outcomes, cycle, now)
-    except (DatabaseError, ValueError, ArithmeticError, LookupError) as error:
+    except Exception as error:  # noqa: BLE001 - an adapter may return anything
         if len(outcomes) == 1:
-            log.exception(
-                "ingest_failed", account_id=outcomes[0].account_id, error=logs.describe(error)
-            )
+            _store_failure(outcomes[0], error, cycle, now)
             return []
         log.warning("ingest_group_split", accounts=len(outcomes), error=logs.describe(error))
     return [
@@ -61,6 +61,16 @@ def ingest_outcomes(*, outcomes: Sequence[AccountOutcome], cycle: int, now: date
         for outcome in outcomes
         for account_id in ingest_outcomes(outcomes=[outcome], cycle=cycle, now=now)
     ]
+
+
+def _store_failure(outcome: AccountOutcome, error: Exception, cycle: int, now: datetime) -> None:
+    """Write down that an account's answer could not be stored, unless not even that can be."""
+    facts = {"account_id": outcome.account_id, "poll_id": outcome.poll_id}
+    log.error("ingest_failed", **facts, error=logs.describe(error), exc_info=error)
+    try:
+        _ingest_group([fail_outcome(outcome, error)], cycle, now)
+    except Exception as again:  # noqa: BLE001 - the database may be what fails
+        log.error("ingest_failure_not_stored", **facts, error=logs.describe(again))
 
 
 def _ingest_group(outcomes: Sequence[AccountOutcome], cycle: int, now: datetime) -> list[int]:

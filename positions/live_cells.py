@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from positions.engine.types import Source
+from positions.engine.types import ContractKind, Source
 from positions.freshness import stale_after_s
 from positions.models import Position
 from riskhub import formatting
@@ -74,12 +74,14 @@ FORMS: Mapping[str, Form] = {
     "funding_rate": Form("percent", digits=4),
     "adl_rank": _COUNT,
 }
-# What browsers are told when a price has moved, and when a position has been read.
+# What browsers are told when a price has moved, and when a position has been read. A price refresh
+# changes no figure that is not in the first list (tests/positions/test_inverse.py).
 MOVED_BY_PRICE = (
     "mark_price",
     "index_price",
     # Of an inverse contract: its dollars stay, its coins move.
     "quantity",
+    "notional",
     "liquidation_price",
     "engine_liquidation_price",
     "liquidation_distance",
@@ -89,7 +91,11 @@ MOVED_BY_PRICE = (
     "notional_usd",
     "unrealized_pnl",
     "unrealized_pnl_usd",
+    # Comes with the price.
+    "funding_rate",
 )
+# Those of them that are worked out anew at each price, but of what the reading said.
+_AS_READ = frozenset({"liquidation_price", "engine_liquidation_price", "funding_rate"})
 LIVE = (
     *MOVED_BY_PRICE,
     "entry_price",
@@ -159,6 +165,13 @@ def shown(position: Position, name: str) -> Shown:
         source=str(Source.UNKNOWN if value is None else sources.get(shows) or Source.DERIVED),
         reason=reasons.get(name) or reasons.get(twin, ""),
     )
+
+
+def is_as_of_price(position: Position, name: str) -> bool:
+    """Tell whether a figure has the time of the trigger price, not that of the reading."""
+    if name == "quantity":
+        return bool(position.market.kind == ContractKind.INVERSE)
+    return name in MOVED_BY_PRICE and name not in _AS_READ
 
 
 def sort_key(position: Position) -> float | None:

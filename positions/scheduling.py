@@ -83,12 +83,8 @@ def claim_price_feeds(*, now: datetime) -> list[tuple[str, str, list[str]]]:
 
     A feed exists for each venue and environment with an open position on a listed market.
     """
-    held = (
-        Position.objects.filter(account__is_enabled=True, market__is_known=True)
-        .exclude(state__in=_NOT_HELD)
-        .values_list("market__venue", "market__environment", "market__symbol")
-        .distinct()
-    )
+    columns = ("market__venue", "market__environment", "market__symbol")
+    held = _priced_positions().values_list(*columns).distinct()
     symbols: dict[tuple[str, str], list[str]] = {}
     for venue, environment, symbol in held:
         symbols.setdefault((venue, environment), []).append(symbol)
@@ -101,6 +97,16 @@ def claim_price_feeds(*, now: datetime) -> list[tuple[str, str, list[str]]]:
 
 
 _NOT_HELD = [state for state in PositionState if state.is_ended] + [PositionState.GONE]
+
+
+def is_any_price_needed() -> bool:
+    """Tell whether anybody holds a position whose trigger price is refreshed between polls."""
+    return _priced_positions().exists()
+
+
+def _priced_positions() -> QuerySet[Position]:
+    rows = Position.objects.filter(account__is_enabled=True, market__is_known=True)
+    return rows.exclude(state__in=_NOT_HELD)
 
 
 def _ensure_feeds(keys: Iterable[tuple[str, str]]) -> None:

@@ -17,6 +17,8 @@ from riskhub.teams.models import Team
 from venues.models import Account, CoverageEntry
 
 _ENDED = [state for state in PositionState if state.is_ended]
+# What showing a position needs.
+_BESIDE = ("account", "market", "provenance", "life", "coverage")
 # A position that vanished without a word stays on the overview this long; history keeps it.
 _GONE_SHOWN = timedelta(hours=24)
 
@@ -60,21 +62,27 @@ class PositionFilters:
 
 def positions_of(*, team: Team) -> QuerySet[Position]:
     """Return every position of a team, ended ones too, with what showing one needs."""
-    return Position.objects.filter(team=team).select_related(
-        "account", "market", "provenance", "life", "coverage"
-    )
+    return Position.objects.filter(team=team).select_related(*_BESIDE)
+
+
+def book_of(*, team: Team) -> QuerySet[Position]:
+    """Return the positions that lists, totals and exports are made of, ended ones too.
+
+    What an account last showed before a person disabled it is in none of them, as the account is
+    not in the coverage: nobody looks whether it is still so. By its id it can still be opened.
+    """
+    return Position.objects.filter(team=team, account__is_enabled=True)
 
 
 def live_positions(*, team: Team, now: datetime) -> QuerySet[Position]:
     """Return what a team holds, nearest liquidation first, unknown distances last.
 
-    What a disabled account last showed is left out, as the account is in the coverage. Raw rows
-    are not fetched.
+    Raw rows are not fetched.
     """
     long_gone = Q(state=PositionState.GONE, received_at__lt=now - _GONE_SHOWN)
     rows = (
-        positions_of(team=team)
-        .filter(account__is_enabled=True)
+        book_of(team=team)
+        .select_related(*_BESIDE)
         .exclude(state__in=_ENDED)
         .exclude(long_gone)
         .defer("raw", "printed", "account__credentials")
@@ -89,8 +97,8 @@ def open_positions(*, team: Team) -> QuerySet[Position]:
 
 def needs_prices(*, team: Team) -> bool:
     """Tell whether a team holds anything whose trigger price is refreshed between polls."""
-    rows = open_positions(team=team).exclude(state=PositionState.GONE)
-    return rows.filter(account__is_enabled=True, market__is_known=True).exists()
+    rows = book_of(team=team).exclude(state__in=[*_ENDED, PositionState.GONE])
+    return rows.filter(market__is_known=True).exists()
 
 
 def readings_of(*, position: Position, since: datetime, points: int = 1500) -> Sequence[Reading]:

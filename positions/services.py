@@ -14,6 +14,7 @@ from positions.models import Event, EventKind, Life, Position
 from riskhub.teams import audit
 from riskhub.teams.models import Team
 from venues.models import Account
+from venues.services import begin_again, hold_account
 
 
 class NotGoneError(Exception):
@@ -68,12 +69,9 @@ def poll_now(*, team: Team, account_id: int, user: User, now: datetime) -> Accou
     Raises Account.DoesNotExist, for another team's too.
     """
     with transaction.atomic():
-        account = _hold_account(team, account_id)
+        account = hold_account(team=team, account_id=account_id)
         was_blocked = bool(account.blocked_reason)
-        account.blocked_reason = ""
-        account.failures = account.auth_failures = 0
-        account.next_poll_at = now
-        account.save(update_fields=["blocked_reason", "failures", "auth_failures", "next_poll_at"])
+        account.save(update_fields=begin_again(account, now=now))
         action = "account.unblocked" if was_blocked else "account.polled"
         audit.record(team=team, action=action, subject=str(account), now=now, user=user)
     return account
@@ -84,18 +82,17 @@ def switch_account(
 ) -> Account:
     """Stop reading an account, or begin again; what it last showed is kept.
 
+    What is open about a disabled account and its positions ends with it: nobody looks any more.
+
     Raises Account.DoesNotExist, for another team's too.
     """
     with transaction.atomic():
-        account = _hold_account(team, account_id)
+        account = hold_account(team=team, account_id=account_id)
         if account.is_enabled != is_enabled:
             account.is_enabled, account.next_poll_at = is_enabled, now
             account.save(update_fields=["is_enabled", "next_poll_at"])
             action = "account.enabled" if is_enabled else "account.disabled"
             audit.record(team=team, action=action, subject=str(account), now=now, user=user)
+            if not is_enabled:
+                pipeline.close_account(account=account, now=now)
     return account
-
-
-def _hold_account(team: Team, account_id: int) -> Account:
-    rows = Account.objects.select_for_update().defer("credentials")
-    return rows.get(pk=account_id, team=team)

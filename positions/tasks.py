@@ -56,6 +56,9 @@ def dispatch_due_prices(**_: object) -> int:
     """Claim the price feeds that are due and ring for each."""
     now = clock.now()
     feeds = scheduling.claim_price_feeds(now=now)
+    # Otherwise the refresh beats: one that is claimed and never comes back must grow late.
+    if not feeds and not scheduling.is_any_price_needed():
+        heartbeat.beat(cycle="prices", now=now)
     for venue, environment, symbols in feeds:
         refresh_prices.apply_async(
             kwargs={"venue": venue, "environment": environment, "symbols": symbols},

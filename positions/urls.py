@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from positions.views import accounts, alerts, overview, position, settings
+from positions.views import accounts, alerts, channels, overview, position, settings
 
 urlpatterns = [
     path("", overview.overview, name="overview"),
@@ -17,10 +17,14 @@ urlpatterns = [
     path("alerts/<int:incident_id>/", alerts.incident, name="incident"),
     path("alerts/<int:incident_id>/acknowledge/", alerts.acknowledge, name="acknowledge"),
     path("alerts/rules/<int:rule_id>/switch/", alerts.switch_rule, name="switch-rule"),
-    path("alerts/channels/<int:channel_id>/test/", alerts.test_channel, name="test-channel"),
+    path("alerts/channels/add/", channels.add, name="add-channel"),
+    path("alerts/channels/<int:channel_id>/test/", channels.test, name="test-channel"),
+    path("alerts/channels/<int:channel_id>/switch/", channels.switch, name="switch-channel"),
+    path("alerts/channels/<int:channel_id>/remove/", channels.remove, name="remove-channel"),
     path("alerts/deliveries/<int:delivery_id>/resend/", alerts.resend, name="resend"),
     path("accounts/", accounts.accounts, name="accounts"),
     path("accounts/add/", accounts.add, name="add-account"),
+    path("accounts/<int:account_id>/key/", accounts.key, name="replace-key"),
     path("accounts/<int:account_id>/poll/", accounts.poll, name="poll-account"),
     path("accounts/<int:account_id>/switch/", accounts.switch, name="switch-account"),
     path("settings/", settings.settings, name="settings"),

@@ -3,7 +3,9 @@
 `publish` is called after a commit. In a web process one `Hub` follows the streams of the teams
 whose browsers are connected and hands each event to every browser's bounded queue. A page names
 the last event before it was rendered, a browser that comes back the last one it had; what the
-stream holds after that is sent, and a gap is said to be one, so that the page refetches.
+stream holds after that is sent, and a gap is said to be one, so that the page refetches. What the
+header says (what was not seen, open alerts, banners) is no event: pages ask for it by themselves,
+since most of it changes because time passes and nothing happens.
 """
 
 from __future__ import annotations
@@ -25,6 +27,9 @@ from riskhub import clock, logs
 
 log = logs.get(__name__)
 
+# All that a browser is ever told; the shapes are in static/js/live.js. The first two are published,
+# `gap` and `ping` are said by the web process.
+EVENTS = ("figures", "membership", "gap", "ping")
 # About ten minutes of price refreshes.
 STREAM_LENGTH = 300
 # Beyond so many missed events asking for the page anew is cheaper.
@@ -87,7 +92,10 @@ def _newest(entries: Any) -> str:
 
 
 def publish(*, team_id: int, event: str, data: Any) -> None:
-    """Tell a team's browsers; without Redis nothing is told and nothing fails."""
+    """Tell a team's browsers; without Redis nothing is told and nothing fails.
+
+    event  one of EVENTS
+    """
     fields: dict[Any, Any] = {"event": event, "data": orjson.dumps(data)}
     try:
         _redis().xadd(stream_key(team_id), fields, maxlen=STREAM_LENGTH, approximate=True)

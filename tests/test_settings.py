@@ -42,6 +42,8 @@ def manage(tmp_path, *arguments, **variables):
     environment = {
         "PATH": os.environ["PATH"],
         "RISKHUB_DATA_DIR": str(tmp_path / "data"),
+        # Nobody connects; unset, a folder for the socket of so long a path would stay behind.
+        "REDIS_URL": "redis://127.0.0.1:1/0",
         **variables,
     }
     return subprocess.run(
@@ -113,7 +115,55 @@ def test_a_long_data_folder_keeps_its_socket_elsewhere(tmp_path, monkeypatch):
     monkeypatch.setenv("RISKHUB_DATA_DIR", str(deep))
 
     socket = env.embedded_socket()
+    again, mode = env.embedded_socket(), stat.S_IMODE(socket.parent.stat().st_mode)
+    socket.parent.rmdir()
 
     assert len(str(socket)) < 100
-    assert socket == env.embedded_socket()
-    assert stat.S_IMODE(socket.parent.stat().st_mode) == 0o700
+    assert (again, mode) == (socket, 0o700)
+
+
+def run_test_process(folder, ending):
+    """Start a process with the settings of the tests, which makes two folders and ends so."""
+    code = (
+        "import os, sys, tempfile; from riskhub import settings_test;"
+        f"tempfile.mkdtemp(prefix=settings_test.FOLDER_PREFIX); {ending}"
+    )
+    environment = {**os.environ, "TMPDIR": str(folder), "REDIS_URL": "redis://127.0.0.1:1/0"}
+    subprocess.run([sys.executable, "-c", code], cwd=PROJECT, env=environment, check=False)
+
+
+@pytest.mark.parametrize("ending", ["", "sys.exit(3)", "1 / 0"])
+def test_a_test_process_leaves_no_folder(tmp_path, ending):
+    run_test_process(tmp_path, ending)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_test_process_left_is_removed_by_the_next_one(tmp_path):
+    run_test_process(tmp_path, "os.kill(os.getpid(), 9)")
+    left = len(list(tmp_path.iterdir()))
+
+    run_test_process(tmp_path, "")
+
+    assert (left, list(tmp_path.iterdir())) == (2, [])
+
+
+def test_a_folder_of_a_test_process_that_still_runs_is_left_alone(tmp_path):
+    (tmp_path / f"riskhub-test-{os.getpid()}-x").mkdir()
+    (tmp_path / "riskhub-test-notes-x").mkdir()
+
+    run_test_process(tmp_path, "")
+
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_forked_child_leaves_its_parents_folders_alone(tmp_path):
+    kept = tmp_path / "kept"
+    ending = (
+        "os.fork() or sys.exit(); os.wait();"
+        f"os.mkdir({str(kept)!r}) if len(os.listdir({str(tmp_path)!r})) == 2 else None"
+    )
+
+    run_test_process(tmp_path, ending)
+
+    assert list(tmp_path.iterdir()) == [kept]

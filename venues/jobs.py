@@ -25,7 +25,13 @@ from venues.base import (
     VenueAdapter,
 )
 from venues.client import CcxtClient, LocalClient
-from venues.errors import BadAccount, UnreadableAnswer, VenueError
+from venues.errors import (
+    BadAccount,
+    BadCredentials,
+    PermissionRefused,
+    UnreadableAnswer,
+    VenueError,
+)
 from venues.models import Account
 
 log = logs.get(__name__)
@@ -67,6 +73,24 @@ class Seen:
         done = {reading.scope for reading in self.scopes}
         done |= {failure.scope for failure in self.failures}
         self.failures += [ScopeFailure(name, error) for name in scopes if name not in done]
+
+    def trust_key(self, adapter: VenueAdapter) -> None:
+        """Correct what was said of a key that opened another part: it is no wrong key.
+
+        Its owner need not enter it again, but let it read this part or leave the part out.
+        """
+        if self.scopes and adapter.credentials:
+            self.failures = [_of_a_good_key(failure, adapter) for failure in self.failures]
+
+
+def _of_a_good_key(failure: ScopeFailure, adapter: VenueAdapter) -> ScopeFailure:
+    if not isinstance(failure.error, BadCredentials):
+        return failure
+    sentence = (
+        f"{adapter.label} lets the key read other parts of this account but not this one; allow "
+        'it, or name the parts to read in the option "scopes".'
+    )
+    return ScopeFailure(failure.scope, PermissionRefused(sentence))
 
 
 def load_jobs(

@@ -19,10 +19,16 @@ from django.conf import settings
 
 from riskhub import clock, killpoints, logs
 from venues import client, loop
-from venues.base import AccountOutcome, PositionEnd, PriceOutcome, ScopeFailure, VenueAdapter
+from venues.base import (
+    AccountOutcome,
+    PositionEnd,
+    PriceOutcome,
+    ScopeFailure,
+    ScopeReading,
+    VenueAdapter,
+)
 from venues.errors import (
     BadAccount,
-    BadCredentials,
     Banned,
     ClockSkewed,
     RateLimited,
@@ -47,7 +53,13 @@ _GROUP_S = 0.25
 _PRICE_DEADLINE_S = 5.0
 _SLACK_S = 5.0
 # These hold for all parts of an account: asking for the next one would be one call too many.
-_WHOLE_ACCOUNT = (BadAccount, BadCredentials, Banned, ClockSkewed, RateLimited)
+# BadCredentials is none of them. Binance says -2015 of a wrong key and of a good one that is not
+# allowed for this product, and other venues answer 401 to both; ending there would hide every
+# position of the parts that the key opens. The price of a key that is wrong for all is small: an
+# adapter gives a part up at its first refused request, so it costs one call a part, and after two
+# such polls the account stops (positions/scheduling.py). What addresses are banned for, going on
+# after "too many requests", does end the account.
+_WHOLE_ACCOUNT = (BadAccount, Banned, ClockSkewed, RateLimited)
 
 _Client = client.CcxtClient | client.LocalClient
 
@@ -164,7 +176,10 @@ async def _read_scopes(job: Job, *, seen: Seen, scopes: Sequence[str]) -> None:
     killpoints.reach("reading: connected")
     for scope in scopes:
         try:
-            seen.scopes.append(await job.adapter.read_scope(client=seen.client, scope=scope))
+            read = await job.adapter.read_scope(client=seen.client, scope=scope)
+            if not isinstance(read, ScopeReading):
+                raise TypeError(f"read_scope returned {type(read).__name__}, not a ScopeReading")
+            seen.scopes.append(read)
             killpoints.reach("reading: scope read")
         except Exception as error:  # noqa: BLE001 - the other parts may still be read
             failure = explain(error, job.adapter)
@@ -174,6 +189,7 @@ async def _read_scopes(job: Job, *, seen: Seen, scopes: Sequence[str]) -> None:
                 return
         else:
             seen.ends += await _ends(job.adapter, seen.client, scope)
+    seen.trust_key(job.adapter)
 
 
 async def _ends(adapter: VenueAdapter, asked: _Client, scope: str) -> Sequence[PositionEnd]:

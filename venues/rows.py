@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,6 +26,13 @@ from venues.figures import Figure, Row, RowError
 
 CROSS = "cross margin: the account's balance backs it"
 MODE_UNKNOWN = "the venue does not say whether the margin is isolated"
+
+# What the columns of the tables hold; a longer text, or one of these characters, is no name of
+# any contract, and PostgreSQL would refuse every account of the group because of it.
+LONGEST_NAMES = {"symbol": 80, "venue_symbol": 80, "asset": 30, "quote": 30, "settle": 30}
+LONGEST_SLOT = 8
+LONGEST_SCOPE = 60
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 # Up to so many contracts are asked for one by one; beyond, the whole list is the smaller answer.
 _FEW = 8
@@ -93,8 +101,9 @@ def read_rows(
 ) -> ScopeReading:
     """Return a scope's readings; a row that cannot be read is refused and the others are kept.
 
-    `read_row` returns None for a row to leave out, such as a flat one. A position listed twice
-    is kept once, as its newer row shows it; rows that differ count as a refusal too.
+    `read_row` returns None for a row to leave out, such as a flat one. A name that no column can
+    hold is a refusal: every reading passes here, those of the generic adapter too. A position
+    listed twice is kept once, as its newer row shows it; rows that differ count as a refusal too.
     """
     kept: dict[tuple[str, str, str], PositionReading] = {}
     refusals: list[Refusal] = []
@@ -102,6 +111,7 @@ def read_rows(
         try:
             reading = read_row(Row(each))
             if reading is not None:
+                _check_names(reading)
                 _keep(kept, reading)
         except RowError as error:
             refusals.append(Refusal(reason=str(error), venue_symbol=_name(each, symbol_field)))
@@ -124,7 +134,7 @@ def read_each(rows: Iterable[Any], read: Callable[[Row], _Found | None]) -> list
 def choose_scopes(*, request: AccountRequest, available: Sequence[str]) -> Sequence[str]:
     """Return the scopes to read: the account's option "scopes" ("a,b" or a list), else all.
 
-    Raises BadAccount when it names one that there is not.
+    Raises BadAccount when it names one that there is not, or an option makes one that is no name.
     """
     wanted = request.options.get("scopes") or available
     names = wanted.split(",") if isinstance(wanted, str) else wanted
@@ -132,6 +142,9 @@ def choose_scopes(*, request: AccountRequest, available: Sequence[str]) -> Seque
     for name in chosen:
         if name not in available:
             raise BadAccount(f"There is no scope {name!r} here; one of: {', '.join(available)}.")
+        problem = _problem_of(name, longest=LONGEST_SCOPE)
+        if problem:
+            raise BadAccount(f"The scope {name[:40]!r} of this account's options {problem}.")
     return chosen
 
 
@@ -220,6 +233,22 @@ def _first_venue_error(errors: BaseExceptionGroup[BaseException]) -> BaseExcepti
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
+
+
+def _check_names(reading: PositionReading) -> None:
+    """Raise RowError where a name of the reading fits no column."""
+    names = {each: (getattr(reading.market, each), most) for each, most in LONGEST_NAMES.items()}
+    for name, (text, longest) in {**names, "slot": (reading.slot, LONGEST_SLOT)}.items():
+        problem = _problem_of(text, longest=longest)
+        if problem:
+            raise RowError(f"{name.replace('_', ' ')} {problem}")
+
+
+def _problem_of(text: str, *, longest: int) -> str:
+    """Return what is wrong with a name, as the end of a sentence; "" where nothing is."""
+    if len(text) > longest:
+        return f"is longer than {longest} characters"
+    return "holds a control character" if _CONTROL.search(text) else ""
 
 
 def _keep(kept: dict[tuple[str, str, str], PositionReading], reading: PositionReading) -> None:

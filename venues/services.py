@@ -1,4 +1,4 @@
-"""Make accounts: everything that was entered is checked before anything is kept."""
+"""Make accounts and give them other keys: what was entered is checked before it is kept."""
 
 from __future__ import annotations
 
@@ -73,6 +73,60 @@ def create_account(
     account.credentials = crypto.Secrets.of(secrets)
     _save(account, names=sorted(secrets), user=user, now=now)
     return account
+
+
+def replace_key(
+    *,
+    team: Team,
+    account_id: int,
+    credentials: Mapping[str, str],
+    now: datetime,
+    user: User | AnonymousUser | None = None,
+) -> Account:
+    """Give an account another key, let it be read at once, and record who did it.
+
+    Every secret field is entered again: a new key beside an old secret would be refused.
+    What the old key is still being asked is dropped when it comes.
+
+    Raises BadAccount with one sentence that holds no secret, and Account.DoesNotExist, for another
+    team's too.
+    """
+    with transaction.atomic():
+        account = hold_account(team=team, account_id=account_id)
+        adapter = registry.get(account.venue)
+        if not adapter.credentials:
+            raise BadAccount(f"{adapter.label} needs no key, so there is none to replace.")
+        if not credentials:
+            raise BadAccount(f"Enter the new key: {_listed(adapter.credentials)}.")
+        has_wallet = bool(account.wallet)
+        secrets = check_credentials(credentials, adapter=adapter, has_wallet=has_wallet)
+        account.credentials = crypto.Secrets.of(secrets)
+        account.ingested_cycle = account.cycle
+        changed = ["credentials", "ingested_cycle", *begin_again(account, now=now)]
+        account.save(update_fields=changed)
+        audit.record(
+            team=team,
+            action="account.key_replaced",
+            subject=str(account),
+            now=now,
+            user=user,
+            detail={"credentials": sorted(secrets)},
+        )
+    return account
+
+
+def hold_account(*, team: Team, account_id: int) -> Account:
+    """Lock an account of the team, without its secrets; raises Account.DoesNotExist."""
+    rows = Account.objects.select_for_update().defer("credentials")
+    return rows.get(pk=account_id, team=team)
+
+
+def begin_again(account: Account, *, now: datetime) -> list[str]:
+    """Make an account due at once and forget why it failed; return the columns to save."""
+    account.blocked_reason = ""
+    account.failures = account.auth_failures = 0
+    account.next_poll_at = now
+    return ["blocked_reason", "failures", "auth_failures", "next_poll_at"]
 
 
 def check_label(label: str) -> str:

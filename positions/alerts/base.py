@@ -7,7 +7,7 @@ retries or touches the database.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
@@ -63,12 +63,18 @@ class Channel(ABC):
     label          as on pages
     config_fields  what a person fills in, in the order of the form
     secret_fields  those of them that are stored sealed and never shown again
+    makers         those of the secrets that may be left empty, and what then makes one
+    words          field -> its name and its hint on the form
+    help           a sentence for the form: what it sends, and where
     """
 
     kind: ClassVar[str] = ""
     label: ClassVar[str] = ""
     config_fields: ClassVar[tuple[str, ...]] = ()
     secret_fields: ClassVar[tuple[str, ...]] = ()
+    makers: ClassVar[Mapping[str, Callable[[], str]]] = {}
+    words: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    help: ClassVar[str] = ""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -79,6 +85,10 @@ class Channel(ABC):
     @abstractmethod
     def find_problem(self, config: Config) -> str:
         """Return a sentence that says what is wrong with the configuration; "" when nothing is."""
+
+    def find_refusal(self, config: Config) -> str:
+        """Return why messages would not even leave, as far as can be told now; "" when they do."""
+        return ""
 
     @abstractmethod
     def send(self, message: Message, config: Config) -> None:

@@ -7,9 +7,10 @@ from typing import Any
 
 from positions.alerts.models import AlertRule, Channel
 from positions.alerts.rules import RuleKind
+from positions.alerts.services import CHANNEL_REMOVED
 from positions.engine.types import Severity
 from positions.models import EventKind
-from riskhub.teams.models import Membership, Role, Team
+from riskhub.teams.models import AuditEntry, Membership, Role, Team
 
 DEFAULT_CHANNEL = "Owner's mail"
 _NOBODYS_ADDRESS = "owner@localhost"
@@ -79,7 +80,7 @@ def ensure_defaults(*, team: Team, now: datetime) -> None:
             [AlertRule(team=team, created_at=now, **columns) for columns in DEFAULT_RULES],
             ignore_conflicts=True,
         )
-    if not Channel.objects.filter(team=team).exists():
+    if not Channel.objects.filter(team=team).exists() and not _was_channel_removed(team):
         Channel.objects.bulk_create(
             [
                 Channel(
@@ -92,6 +93,10 @@ def ensure_defaults(*, team: Team, now: datetime) -> None:
             ],
             ignore_conflicts=True,
         )
+
+
+def _was_channel_removed(team: Team) -> bool:
+    return AuditEntry.objects.filter(team=team, action=CHANNEL_REMOVED).exists()
 
 
 def _owner_address(team: Team) -> str:

@@ -25,6 +25,8 @@ from riskhub import clock
 
 TIMEOUT_S = 15.0
 MAX_BODY = 64 * 1024
+# A person waits for it.
+_LOOK_UP_S = 5.0
 _LONGEST_RETRY_AFTER_S = 86_400.0
 _BUSY = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
 
@@ -123,7 +125,7 @@ def find_refusal(url: str) -> str:
     """
     try:
         target = read_url(url)
-        judge(resolve(target.host.decode(), timeout_s=TIMEOUT_S))
+        judge(resolve(target.host.decode(), timeout_s=_LOOK_UP_S))
     except BlockedError as refusal:
         return str(refusal)
     except (httpcore.NetworkError, httpcore.TimeoutException):

@@ -16,7 +16,7 @@ import numpy as np
 from positions.alerts.models import AlertRule, Incident, IncidentState, Reason
 from positions.alerts.rules import RuleKind
 from positions.alerts.thresholds import next_ranks
-from positions.alerts.watches import Subject, Watch, is_covered, position_subject
+from positions.alerts.watches import Subject, Watch, is_watched, position_subject
 from positions.models import Event, EventKind, Position
 
 EXPIRED = "a day has passed"
@@ -179,13 +179,13 @@ def _leave(incident: Incident, rule: AlertRule, changes: Changes) -> None:
 
 def _why_left(incident: Incident, rule: AlertRule) -> str:
     position, account = incident.position, incident.account
+    if account is not None and not account.is_enabled:
+        return ACCOUNT_OFF
     if position is not None:
         if position.is_ended:
             return f"the position was {position.state}"
         if position_subject(position).key != incident.subject:
             return NEW_LIFE
-    elif account is not None and not account.is_enabled:
-        return ACCOUNT_OFF
     return OUT_OF_SCOPE if rule.is_enabled else RULE_OFF
 
 
@@ -211,7 +211,7 @@ def follow_events(
         subject = position_subject(position)
         key = f"position:{position.pk}/life:{event.life_id}/{event.kind}"
         for rule in rules:
-            is_wanted = event.kind in rule.events and is_covered(rule, subject)
+            is_wanted = event.kind in rule.events and is_watched(rule, subject)
             if is_wanted and (rule.pk, key) not in is_open:
                 is_open.add((rule.pk, key))
                 _open_event(rule, Subject(key, position.account, position), event, changes)
@@ -238,6 +238,12 @@ def retire(incidents: Iterable[Incident], changes: Changes) -> None:
     """End the incidents of rules that are switched off or deleted."""
     for incident in incidents:
         resolve(incident, RULE_OFF, changes)
+
+
+def switch_off(incidents: Iterable[Incident], changes: Changes) -> None:
+    """End the incidents of an account that a person has disabled."""
+    for incident in incidents:
+        resolve(incident, ACCOUNT_OFF, changes)
 
 
 def expire(incidents: Iterable[Incident], changes: Changes) -> None:

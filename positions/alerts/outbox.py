@@ -163,7 +163,10 @@ def _deliver_one(pk: int, now: datetime) -> bool | None:
     killpoints.reach("outbox: after the claim")
     if token is None:
         return None
-    delivery = Delivery.objects.select_related("message", "channel").get(pk=pk)
+    delivery = Delivery.objects.select_related("message", "channel").filter(pk=pk).first()
+    # A person has just removed the channel.
+    if delivery is None:
+        return None
     error = _send(delivery, now)
     if error is None:
         _mark_sent(delivery, token, now)
@@ -286,8 +289,13 @@ def _is_outdated(delivery: Delivery) -> bool:
 
 def _disable(channel: Channel, sentence: str) -> None:
     """Switch off a channel whose receiver wants no more; what waits for it is given up."""
-    reason = f"The receiver wants no more messages ({sentence})."
+    reason = f"The receiver wants no more messages ({sentence})."[:_ERROR_LENGTH]
     Channel.objects.filter(pk=channel.pk).update(is_enabled=False, disabled_reason=reason)
+    give_up(channel=channel, why=reason)
+
+
+def give_up(*, channel: Channel, why: str) -> None:
+    """Let what waits for a channel go no further: it stays visible and can be sent again."""
     Delivery.objects.filter(channel=channel, state=DeliveryState.PENDING).update(
-        state=DeliveryState.DEAD, last_error=reason[:_ERROR_LENGTH]
+        state=DeliveryState.DEAD, last_error=why
     )

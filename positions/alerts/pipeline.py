@@ -22,6 +22,7 @@ from positions.alerts.incidents import (
     follow,
     follow_events,
     retire,
+    switch_off,
 )
 from positions.alerts.models import AlertRule, Incident, IncidentState
 from positions.alerts.rules import RuleKind
@@ -66,7 +67,7 @@ def evaluate(
     """
     if not positions and not events:
         return
-    _take_turn(team_id)
+    take_turn(team_id)
     rules = list(AlertRule.objects.filter(team_id=team_id, is_enabled=True).order_by("pk"))
     by_id = {position.pk: position for position in positions}
     incidents = _open_incidents(team_id, by_id)
@@ -96,11 +97,32 @@ def evaluate_staleness(*, now: datetime) -> None:
         if _judge_accounts(team_id, rules, mine, now).is_empty:
             continue
         with transaction.atomic():
-            _take_turn(team_id)
+            take_turn(team_id)
             _write(team_id, _judge_accounts(team_id, rules, mine, now))
 
 
-def _take_turn(team_id: int) -> None:
+def close_account(*, account: Account, now: datetime) -> None:
+    """End what is open about an account that is no longer read, and about its positions.
+
+    Call it inside the transaction that disables the account: nobody would look at it again.
+    """
+    take_turn(account.team_id)
+    changes = Changes(now)
+    switch_off(_open_of(account), changes)
+    _write(account.team_id, changes)
+
+
+def _open_of(account: Account) -> QuerySet[Incident]:
+    return (
+        Incident.objects.filter(account=account, resolved_at=None)
+        .select_related("rule", "account", "position__market")
+        .defer("account__credentials")
+        .order_by("pk")
+    )
+
+
+def take_turn(team_id: int) -> None:
+    """Wait until no evaluation of the team is under way, and let none begin before the commit."""
     list(Team.objects.select_for_update(no_key=True).filter(pk=team_id).values_list("pk"))
 
 
@@ -150,7 +172,10 @@ def _judge_accounts(
     incidents: dict[int | None, list[Incident]] = defaultdict(list)
     for incident in _incidents_to_judge(team_id, now):
         incident.account = accounts.get(incident.account_id or 0)
-        incidents[incident.rule_id].append(incident)
+        if incident.account is not None and not incident.account.is_enabled:
+            switch_off([incident], changes)
+        else:
+            incidents[incident.rule_id].append(incident)
     for rule, watch in watch_accounts(rules=rules, accounts=sights, now=now):
         follow(rule=rule, watch=watch, incidents=incidents.pop(rule.pk, []), changes=changes)
     for rule in rules:
@@ -160,12 +185,13 @@ def _judge_accounts(
 
 
 def _incidents_to_judge(team_id: int, now: datetime) -> QuerySet[Incident]:
-    """Return what is open about accounts, events that have had their day, and rules now off."""
+    """Return what is open about accounts, events that have had their day, and what is now off."""
     return (
         Incident.objects.filter(team_id=team_id, resolved_at=None)
         .filter(
             Q(rule=None)
             | Q(rule__is_enabled=False)
+            | Q(account__is_enabled=False)
             | Q(rule__kind__in=(RuleKind.STALENESS, RuleKind.KEY))
             | Q(rule__kind=RuleKind.EVENT, opened_at__lte=now - EVENT_LIFE)
         )

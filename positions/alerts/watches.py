@@ -55,14 +55,17 @@ def watch_positions(
 ) -> list[tuple[AlertRule, Watch]]:
     """Return the view of each threshold rule; every measure is computed once.
 
-    An ended position is not watched. Of one that is gone without a word nothing is known.
+    An ended position is not watched, nor is one of a disabled account. Of one that is gone without
+    a word nothing is known.
     """
     rules = [rule for rule in rules if rule.kind == RuleKind.THRESHOLD]
     subjects = [position_subject(position) for position in positions]
     columns = measure_positions(
         names={rule.measure for rule in rules}, positions=positions, now=now
     )
-    is_live = _bools(not position.is_ended for position in positions)
+    is_live = _bools(
+        position.account.is_enabled and not position.is_ended for position in positions
+    )
     is_gone = _bools(position.state == PositionState.GONE for position in positions)
     return [
         (
@@ -119,8 +122,12 @@ def oldest_sight(*, account: Account, scopes: Iterable[datetime | None]) -> Sigh
     return Sight(account, min(at or account.created_at for at in seen))
 
 
-def is_covered(rule: AlertRule, subject: Subject) -> bool:
-    """Tell whether a subject lies in a rule's scope."""
+def is_watched(rule: AlertRule, subject: Subject) -> bool:
+    """Tell whether a subject lies in a rule's scope and its account is read at all."""
+    return subject.account.is_enabled and _is_covered(rule, subject)
+
+
+def _is_covered(rule: AlertRule, subject: Subject) -> bool:
     facts = _facts(subject)
     return all(not wanted or facts[name] in wanted for name, wanted in rule.scope.items())
 
@@ -136,7 +143,7 @@ def _facts(subject: Subject) -> Mapping[str, str | int]:
 def _in_scope(rule: AlertRule, subjects: Sequence[Subject]) -> Bools:
     if not any(rule.scope.values()):
         return np.ones(len(subjects), np.bool_)
-    return _bools(is_covered(rule, subject) for subject in subjects)
+    return _bools(_is_covered(rule, subject) for subject in subjects)
 
 
 def _staleness(sight: Sight, now: datetime) -> float:

@@ -18,18 +18,21 @@ from positions.api.base import OLDEST, ApiView, DetailView, ListView
 from positions.api.paging import Ordering
 from positions.api.parameters import Filter, flag, instant
 from positions.engine.types import ENDED_STATES, MarginMode, PositionState, Severity, Side
-from positions.external import position_document, position_queryset, reading_document
+from positions.external import (
+    every_position,
+    position_document,
+    position_queryset,
+    reading_document,
+)
 from positions.models import Event, EventKind, Position, Reading
 from riskhub.teams.models import Team
-
-_every_position = partial(position_queryset, is_ended_included=True)
 
 
 @schema.describe_list("list_positions", schema.POSITION)
 class PositionList(ListView):
-    """Positions of the team, nearest liquidation first."""
+    """Positions of the team's enabled accounts, nearest liquidation first."""
 
-    rows = staticmethod(_every_position)
+    rows = staticmethod(partial(position_queryset, is_ended_included=True))
     show = staticmethod(position_document)
     filters = (
         Filter("venue", "account__venue", "Slug of the venue."),
@@ -40,7 +43,7 @@ class PositionList(ListView):
         Filter(
             "state",
             "state",
-            "State; without it, what has ended is left out, and `all` leaves nothing out.",
+            "State; without it, what has ended is left out; `all` takes every state.",
             (*PositionState, "all"),
         ),
         Filter(
@@ -69,9 +72,9 @@ class PositionList(ListView):
 
 @schema.describe_detail("get_position", schema.POSITION)
 class PositionDetail(DetailView):
-    """One position, ended or not."""
+    """One position, ended or not, of a disabled account too."""
 
-    rows = staticmethod(_every_position)
+    rows = staticmethod(every_position)
     show = staticmethod(position_document)
 
 

@@ -69,6 +69,7 @@ def account_row(
         "is_simulated": account.is_simulated,
         "is_enabled": account.is_enabled,
         "is_blind": covered.is_blind,
+        "has_key": _has_key(account.venue),
         "is_blocked": bool(account.blocked_reason),
         "problem": _problem(covered),
         "positions": held.get(account.pk, 0),
@@ -77,6 +78,12 @@ def account_row(
         "budget_s": stale_after_s(account.poll_budget_s),
         "scopes": [_scope_row(entry, _excuse(covered, entry, now)) for entry in covered.entries],
     }
+
+
+def _has_key(venue: str) -> bool:
+    """Tell whether the venue's accounts are read with secrets, not by a wallet address alone."""
+    adapter = registry.find(venue)
+    return adapter is not None and bool(adapter.credentials)
 
 
 def _problem(covered: AccountCoverage) -> str:

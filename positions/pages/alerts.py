@@ -227,6 +227,21 @@ def channel_row(channel: Channel, *, last: Delivery | None) -> dict[str, Any]:
     }
 
 
+def channel_tabs(chosen: str) -> list[dict[str, Any]]:
+    """Return the kinds of channels to choose among, by name."""
+    url = reverse("add-channel")
+    return [
+        {"name": kind.label, "url": f"{url}?kind={name}", "is_current": name == chosen}
+        for name, kind in sorted(CHANNELS.items(), key=lambda pair: pair[1].label)
+    ]
+
+
+def secret_rows(kind: str, made: Mapping[str, str]) -> list[dict[str, str]]:
+    """Return secrets that were made for a channel of this kind, with their names on the form."""
+    words = CHANNELS[kind].words
+    return [{"label": words.get(name, (name, ""))[0], "text": text} for name, text in made.items()]
+
+
 def delivery_row(delivery: Delivery) -> dict[str, Any]:
     """Return one message on its way through one channel."""
     incident = delivery.message.incident

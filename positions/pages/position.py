@@ -13,7 +13,7 @@ from django.urls import reverse
 from positions.engine.types import ContractKind, MarginMode, PositionState, Source
 from positions.fields import POSITION_FIELDS, FieldKind, PositionField
 from positions.freshness import price_stale_after_s, stale_after_s
-from positions.live_cells import FORMS, Shown, is_bankrupt, shown
+from positions.live_cells import FORMS, Shown, is_as_of_price, is_bankrupt, shown
 from positions.models import Event, Life, Position, Reading
 from positions.pages.charts import RANGES, price_chart
 from positions.pages.headline import DISTANCE, Sentence
@@ -21,20 +21,6 @@ from positions.pages.rows import LIVE_STATES, badges_of, label_of, state_of, tit
 from riskhub import formatting
 from venues import registry
 
-# Figures that a newer trigger price moves between two readings.
-_BY_PRICE = frozenset(
-    {
-        "mark_price",
-        "index_price",
-        "notional",
-        "notional_usd",
-        "unrealized_pnl",
-        "maintenance_margin",
-        "margin_ratio",
-        "liquidation_distance",
-        "distance_sigmas",
-    }
-)
 _ENDED = {
     PositionState.CLOSED: "was closed",
     PositionState.LIQUIDATED: "was liquidated",
@@ -248,7 +234,7 @@ def _times(field: PositionField, position: Position) -> dict[str, Any]:
     """The times of a figure: of the price for what a price moves, of the reading for the rest."""
     if field.kind is FieldKind.TEXT:
         return {}
-    if field.name in _BY_PRICE and position.price_received_at:
+    if is_as_of_price(position, field.name) and position.price_received_at:
         venue, received = position.price_venue_time, position.price_received_at
     else:
         venue, received = position.venue_time, position.received_at

@@ -1,4 +1,4 @@
-"""Pages of accounts: what is seen of each, and a form for a new one."""
+"""Pages of accounts: what is seen of each, and forms for a new one and for another key."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db.models import Count
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from positions import selectors, services
-from positions.forms import AccountForm, venue_choices
+from positions.forms import AccountForm, KeyForm, venue_choices
 from positions.pages import accounts as pages
 from positions.views.base import is_writer, render_page, team_of, user_of, writer_team_of
 from riskhub import clock
@@ -20,7 +20,7 @@ from venues import registry
 from venues.base import REGISTRY, VenueAdapter
 from venues.errors import BadAccount
 from venues.models import Account
-from venues.services import create_account
+from venues.services import create_account, replace_key
 
 _PER_PAGE = 50
 
@@ -107,6 +107,44 @@ def _form_page(request: HttpRequest, form: AccountForm) -> HttpResponse:
     )
     response["Cache-Control"] = "no-store"
     return response
+
+
+@sensitive_post_parameters()
+@require_http_methods(["GET", "HEAD", "POST"])
+def key(request: HttpRequest, account_id: int) -> HttpResponse:
+    """A form for another key of an account; no secret, old or new, is ever shown."""
+    team = writer_team_of(request)
+    account = get_object_or_404(Account.objects.defer("credentials"), pk=account_id, team=team)
+    adapter = registry.find(account.venue)
+    if adapter is None or not adapter.credentials:
+        raise Http404
+    form = KeyForm(request.POST if request.method == "POST" else None, adapter=adapter)
+    if form.is_valid() and _replace(request, form, account):
+        then = "is read with it within seconds" if account.is_enabled else "stays switched off"
+        messages.success(request, f"{account.label} has its new key and {then}.")
+        return redirect("accounts")
+    context = {"form": form, "account": account, "venue": adapter.label}
+    response = render(request, "venues/key.html", context)
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+@sensitive_variables()
+def _replace(request: HttpRequest, form: KeyForm, account: Account) -> bool:
+    try:
+        replace_key(
+            team=account.team,
+            account_id=account.pk,
+            credentials=form.credentials(),
+            user=user_of(request),
+            now=clock.now(),
+        )
+    except Account.DoesNotExist:
+        raise Http404 from None
+    except BadAccount as error:
+        form.add_error(None, str(error))
+        return False
+    return True
 
 
 @require_POST

@@ -96,20 +96,6 @@ def switch_rule(request: HttpRequest, rule_id: int) -> HttpResponse:
 
 
 @require_POST
-def test_channel(request: HttpRequest, channel_id: int) -> HttpResponse:
-    """Send a test message now and say how it went."""
-    team = writer_team_of(request)
-    channel = get_object_or_404(Channel, team=team, pk=channel_id)
-    delivery = services.send_test(channel=channel, now=clock.now())
-    if delivery.state == DeliveryState.SENT:
-        messages.success(request, f"The test arrived through “{channel.label}”.")
-    else:
-        why = delivery.last_error or "it is still on its way"
-        messages.warning(request, f"The test through “{channel.label}” did not arrive: {why}")
-    return redirect("alerts")
-
-
-@require_POST
 def resend(request: HttpRequest, delivery_id: int) -> HttpResponse:
     """Give a dead letter its whole schedule again."""
     team, user = writer_team_of(request), user_of(request)

@@ -4,10 +4,6 @@
 //                 sort?, distance?, as_of?, budget?}]   patched in place, see rows.js
 //   membership  anything                         refetches every [data-live-refetch]
 //   gap         anything                         the same: events were missed
-//   notice      {id?, level?, text?, url?, link?, counts?: {name: number}}
-//                                                banner `id` is put up, without text taken down;
-//                                                counts go to [data-live-count="name"]
-//   seen        {seen, total, blind: [label]}    the strip in the header
 //   ping        {now: ISO} or nothing            proof of life, and the server's clock
 //
 // [data-live-refetch] is an element with an id; its value is the address to ask (the page's own
@@ -23,7 +19,6 @@
   if (!url || !state || !window.EventSource) return;
 
   const SILENCE_MS = 45000; // three missed pings
-  const MARKED = { warning: "warning", critical: "critical", error: "critical" };
   const HIDDEN_MS = 60000;
   const loadedAt = Date.now();
   const renewedAt = new Map();
@@ -108,72 +103,6 @@
     if (!refetchTimer) refetchTimer = setTimeout(refetchNow, Math.random() * 2000);
   }
 
-  function mark(severity) {
-    const element = document.createElement("span");
-    element.className = "mark";
-    element.dataset.severity = severity;
-    return element;
-  }
-
-  function banner(notice) {
-    const region = document.getElementById("banners");
-    const id = notice.id || "notice";
-    const old = region.querySelector(`[data-banner="${CSS.escape(id)}"]`);
-    if (!notice.text) {
-      if (old) old.remove();
-      return;
-    }
-    const box = document.createElement("div");
-    box.className = "banner";
-    box.dataset.banner = id;
-    box.dataset.level = notice.level || "info";
-    const severity = MARKED[notice.level];
-    if (severity) box.append(mark(severity));
-    const words = document.createElement("p");
-    words.textContent = notice.text;
-    box.append(words);
-    if (notice.url && notice.url.startsWith("/")) {
-      const link = document.createElement("a");
-      link.className = "banner-end";
-      link.href = notice.url;
-      link.textContent = notice.link || "Show";
-      box.append(link);
-    }
-    if (old) old.replaceWith(box);
-    else region.append(box);
-  }
-
-  function notice(data) {
-    if (!data) return;
-    if ("text" in data) banner(data);
-    for (const [name, count] of Object.entries(data.counts || {})) {
-      for (const element of document.querySelectorAll(`[data-live-count="${CSS.escape(name)}"]`)) {
-        element.textContent = count || "";
-        element.hidden = !count;
-      }
-    }
-  }
-
-  function seen(data) {
-    const strip = document.querySelector("[data-live-seen]");
-    if (!strip || !data) return;
-    const count = strip.querySelector(".seen-count");
-    if (count && data.total !== undefined) count.textContent = `${data.seen || 0} of ${data.total} accounts seen`;
-    const blind = data.blind || [];
-    let label = strip.querySelector(".seen-blind");
-    if (!blind.length) {
-      if (label) label.remove();
-      return;
-    }
-    if (!label) {
-      label = document.createElement("span");
-      label.className = "seen-blind";
-      strip.append(label);
-    }
-    label.title = `Could not be read: ${blind.join(", ")}`;
-    label.replaceChildren(mark("warning"), `${blind.length} blind: ${blind.slice(0, 2).join(", ")}${blind.length > 2 ? " and more" : ""}`);
-  }
-
   function ping(data) {
     hasPings = true;
     if (data && data.now) RiskHub.clock.setServerNow(data.now);
@@ -215,8 +144,6 @@
     source.addEventListener("figures", heard((items) => items && RiskHub.rows.patch(items)));
     source.addEventListener("membership", heard(refetch));
     source.addEventListener("gap", heard(refetch));
-    source.addEventListener("notice", heard(notice));
-    source.addEventListener("seen", heard(seen));
     source.addEventListener("ping", heard(ping));
     if (!wasOpen) show("waiting", "connecting");
   }

@@ -116,6 +116,17 @@ def test_ended_positions_are_exported_on_request_only():
     assert len(everything) == 2
 
 
+@pytest.mark.parametrize("arguments", [(), ("--all",), ("--format", "json")])
+def test_positions_of_a_disabled_account_are_not_exported(arguments):
+    shown = make_position()
+    make_position(make_account(shown.team, is_enabled=False), symbol="HIDDEN/USDT:USDT")
+
+    text = export(*arguments)
+
+    assert "BTC/USDT:USDT" in text
+    assert "HIDDEN" not in text
+
+
 def test_two_teams_must_be_told_apart_and_never_mix():
     mine, other = make_team("Mine"), make_team("Other")
     position = make_position(team=mine)

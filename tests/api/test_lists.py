@@ -50,6 +50,27 @@ def test_positions_are_the_documents_of_the_export(api):
     assert results == [position_document(row) for row in position_queryset(team=api.team)]
 
 
+@pytest.mark.parametrize("query", ["", "?state=all", "?state=open"])
+def test_positions_of_a_disabled_account_are_in_no_list(api, query):
+    make_position(make_account(api.team, is_enabled=False))
+    shown = make_position(make_account(api.team))
+
+    results = api.results(f"positions{query}")
+
+    assert [row["id"] for row in results] == [str(shown.pk)]
+
+
+def test_a_position_of_a_disabled_account_answers_by_its_id_and_the_account_says_why(api):
+    position = make_position(make_account(api.team, is_enabled=False))
+    make_reading(position)
+
+    status, document = api.get(f"positions/{position.pk}")
+
+    assert (status, document["id"]) == (200, str(position.pk))
+    assert len(api.results(f"positions/{position.pk}/history")) == 1
+    assert [row["is_enabled"] for row in api.results("accounts")] == [False]
+
+
 def test_the_list_of_positions_asks_the_database_as_often_for_one_as_for_many(
     api, django_assert_num_queries
 ):

@@ -102,6 +102,7 @@ def addresses(site: Site, label: str) -> dict[str, str]:
         "position": f"/positions/{held['SOL']}/",
         "alerts": "/alerts/",
         "incident": f"/alerts/{incident}/",
+        "channel": "/alerts/channels/add/",
         "accounts": "/accounts/",
         "add": "/accounts/add/",
         "settings": "/settings/",

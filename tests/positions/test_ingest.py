@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from django.db import DatabaseError
 
@@ -379,6 +381,80 @@ def test_a_bad_account_does_not_hold_back_the_others(monkeypatch):
     assert stored == [good.pk]
     assert list(Position.objects.values_list("account", flat=True)) == [good.pk]
     assert not Event.objects.filter(position__account=bad).exists()
+
+
+def _raise(self):
+    raise RuntimeError("an adapter's own class")
+
+
+ABSURD = {
+    "text for a figure": {"contracts": "1"},
+    "nothing for a figure": {"mark_price": None},
+    "text for an instant": {"venue_time": "yesterday"},
+    "a number for a row": {"raw": 7},
+    "a list for a slot": {"slot": []},
+    "no market": {"market": None},
+    "a market that raises": {"market": type("Market", (), {"symbol": property(_raise)})()},
+}
+
+
+@pytest.mark.parametrize("columns", ABSURD.values(), ids=ABSURD)
+def test_an_absurd_answer_of_one_account_costs_the_others_nothing(columns):
+    good, bad, other = make_account(), make_account(), make_account()
+    store(outcome(bad, reading()))
+
+    stored = store(
+        outcome(good, reading(), seconds=30),
+        outcome(bad, reading(**columns), seconds=30),
+        outcome(other, reading(), seconds=30),
+    )
+
+    coverage = CoverageEntry.objects.get(account=bad)
+    kept = Position.objects.get(account=bad)
+    assert stored == [good.pk, other.pk]
+    assert (coverage.seen_at, coverage.tried_at) == (at(0), at(30))
+    assert coverage.error_kind == "not_stored"
+    assert coverage.error.startswith("RiskHub could not store what the venue answered (")
+    assert (kept.state, kept.received_at) == ("open", at(0))
+
+
+@pytest.mark.parametrize("scopes", [(None,), (7, None)])
+def test_what_is_no_part_of_an_account_fails_the_account_as_a_whole(scopes):
+    account = make_account(poll_budget_s=30.0)
+
+    stored = store(replace(outcome(account), scopes=scopes))
+
+    account.refresh_from_db()
+    coverage = CoverageEntry.objects.get()
+    assert stored == []
+    assert (coverage.scope, coverage.seen_at, coverage.error_kind) == (
+        "account",
+        None,
+        "not_stored",
+    )
+    assert (account.failures, account.next_poll_at) == (1, at(30))
+
+
+def test_a_failure_to_store_is_logged_with_its_poll(caplog):
+    bad = make_account()
+
+    store(outcome(bad, reading(contracts="1")))
+
+    failed = [record for record in caplog.records if "ingest_failed" in str(record.msg)]
+    assert len(failed) == 1
+    assert "0" * 32 in str(failed[0].msg)
+    assert Poll.objects.get().is_complete is False
+
+
+def test_the_answer_after_an_absurd_one_is_stored_as_ever():
+    account = make_account()
+    store(outcome(account, reading(contracts="1")))
+
+    stored = store(outcome(account, reading(), seconds=30))
+
+    assert stored == [account.pk]
+    assert CoverageEntry.objects.get().error == ""
+    assert Position.objects.get().state == "open"
 
 
 def test_query_count_does_not_grow_with_positions(django_assert_max_num_queries):

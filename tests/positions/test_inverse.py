@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from positions.engine.types import ContractKind
-from positions.live_cells import LIVE, MOVED_BY_PRICE
+from positions.live_cells import FORMS, MOVED_BY_PRICE
 from positions.models import Position
 from tests.factories import make_account, make_asset_price
 from tests.positions.readings import SIGHTED, at, outcome, reading, spec
@@ -63,11 +63,12 @@ def test_browsers_are_told_of_every_figure_that_a_price_moves():
     make_asset_price("BTC", usd=58_000.0, received_at=at(0))
     store(outcome(account, held()))
     before = Position.objects.get()
-    quote = QuoteReading(SYMBOL, SIGHTED("57000"), venue_time=at(2))
+    prices = {"mark_price": SIGHTED("57000"), "index_price": SIGHTED("57010")}
+    quote = QuoteReading(SYMBOL, **prices, funding_rate=SIGHTED("0.0003"), venue_time=at(2))
 
     refresh(PriceOutcome(account.venue, "", at(2), PriceReading((quote,))))
 
     after = Position.objects.get()
-    moved = {name for name in LIVE if getattr(before, name) != getattr(after, name)}
+    moved = {name for name in FORMS if getattr(before, name) != getattr(after, name)}
     assert moved <= set(MOVED_BY_PRICE)
-    assert "quantity" in moved
+    assert {"quantity", "notional", "unrealized_pnl_usd", "funding_rate"} <= moved

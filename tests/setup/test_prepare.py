@@ -23,9 +23,11 @@ NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
 def run(folder: Path, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run a command on a data folder of its own, without any setting of this machine."""
-    clean = {k: v for k, v in os.environ.items() if k not in {"DATABASE_URL", "REDIS_URL"}}
+    clean = {k: v for k, v in os.environ.items() if k != "DATABASE_URL"}
     own = {
         "RISKHUB_DATA_DIR": str(folder),
+        # Nobody connects; unset, a folder for the socket of so long a path would stay behind.
+        "REDIS_URL": "redis://127.0.0.1:1/0",
         "RISKHUB_ENV_FILE": os.devnull,
         "RISKHUB_DEMO": "0",
         "DJANGO_SETTINGS_MODULE": "riskhub.settings",

@@ -17,6 +17,8 @@ from riskhub.runhub.port import open_listener
 from tests.setup.hubs import Hub, eventually
 
 ROOT = Path(__file__).resolve().parents[2]
+# The second start needs the folder of the first: one process does both.
+pytestmark = pytest.mark.xdist_group("runhub")
 OURS = {"DATABASE_URL", "REDIS_URL", "HOST", "ALLOWED_HOSTS", "RISKHUB_URL", "SECRET_KEY"}
 
 

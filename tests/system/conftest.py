@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 
 from tests.system.databases import Databases
 from tests.system.forks import ForkServer
@@ -19,7 +20,7 @@ from tests.venues.replay import Replay, new_replay, serving
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
     """A folder with a short path, for a socket lies in it."""
-    path = Path(tempfile.mkdtemp(prefix="riskhub-system-"))
+    path = Path(tempfile.mkdtemp(prefix=settings.FOLDER_PREFIX))
     yield path
     shutil.rmtree(path, ignore_errors=True)
 

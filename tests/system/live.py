@@ -86,7 +86,7 @@ class Live:
                 now=clock.now(),
             )
 
-    def sees(self, condition: Any, *, within_s: float = 20.0) -> bool:
+    def sees(self, condition: Any, *, within_s: float = 40.0) -> bool:
         """Tell whether the condition comes to hold in the system's database."""
 
         def asked() -> Any:

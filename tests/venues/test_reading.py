@@ -42,6 +42,10 @@ from venues.base import (
 from venues.errors import (
     BadAccount,
     BadCredentials,
+    Banned,
+    ClockSkewed,
+    PermissionRefused,
+    RateLimited,
     TimedOut,
     UnreadableAnswer,
     VenueError,
@@ -163,15 +167,65 @@ def test_one_part_that_fails_leaves_the_other_readable(replay: Replay) -> None:
     assert [scope.scope for scope in outcome.scopes] == ["inverse"]
 
 
-def test_a_refused_key_is_not_tried_on_the_next_part(replay: Replay) -> None:
-    base = replay.compose("binance", "revoked", risk_call(), answering(BRACKETS, []))
-    text = '{"code": -2015, "msg": "Invalid API-key, IP, or permissions for action."}'
-    replay.spoil("binance", "revoked", Fault(status=401, text=text))
+REFUSED_KEY = '{"code": -2015, "msg": "Invalid API-key, IP, or permissions for action."}'
+BOTH = {"scopes": ["linear", "inverse"]}
 
-    outcome = read_all([make_job(base, options={"scopes": ["linear", "inverse"]})])[1]
+
+def test_a_key_that_is_refused_everywhere_is_tried_once_a_part(replay: Replay) -> None:
+    base = replay.compose("binance", "revoked", risk_call(), answering(BRACKETS, []))
+    replay.spoil("binance", "revoked", Fault(status=401, text=REFUSED_KEY))
+
+    outcome = read_all([make_job(base, options=BOTH)])[1]
 
     assert failures_of(outcome) == {"linear": BadCredentials, "inverse": BadCredentials}
-    assert len(asked_of(replay, RISK)) == 1
+    assert len(asked_of(replay, RISK)) == len(asked_of(replay, BRACKETS)) == 1
+
+
+@pytest.mark.parametrize(("closed", "opened"), [(RISK, "inverse"), (BRACKETS, "linear")])
+def test_a_key_for_one_product_reads_that_one_whichever_is_asked_first(
+    replay: Replay, closed: str, opened: str
+) -> None:
+    base = replay.compose("binance", "product", risk_call(), answering(BRACKETS, []))
+    replay.spoil("binance", "product", Fault(endpoint=closed, status=401, text=REFUSED_KEY))
+
+    outcome = read_all([make_job(base, options=BOTH)])[1]
+
+    (failure,) = outcome.failures
+    assert [scope.scope for scope in outcome.scopes] == [opened]
+    assert isinstance(failure.error, PermissionRefused)
+    assert "other parts" in str(failure.error)
+    assert len(asked_of(replay, closed)) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "kind"),
+    [
+        (418, '{"code": -1003, "msg": "banned"}', Banned),
+        (429, '{"code": -1003, "msg": "Too many requests"}', RateLimited),
+    ],
+)
+def test_what_holds_for_the_whole_account_is_not_asked_again(
+    replay: Replay, status: int, text: str, kind: type[VenueError]
+) -> None:
+    base = replay.compose("binance", "whole", risk_call(), answering(BRACKETS, []))
+    replay.spoil("binance", "whole", Fault(endpoint=RISK, status=status, text=text))
+
+    outcome = read_all([make_job(base, options=BOTH)])[1]
+
+    assert failures_of(outcome) == {"linear": kind, "inverse": kind}
+    assert asked_of(replay, BRACKETS) == []
+
+
+@pytest.mark.parametrize("error", [BadAccount("x"), ClockSkewed("x")])
+def test_a_bad_account_or_clock_ends_the_reading_of_the_account(
+    replay: Replay, error: VenueError
+) -> None:
+    base = replay.compose("binance", "ends-it", risk_call(), answering(BRACKETS, []))
+    options = {**BOTH, "raise": error}
+
+    outcome = read_all([make_job(base, adapter=make_adapter(base=Faulty), options=options)])[1]
+
+    assert failures_of(outcome) == {"linear": type(error), "inverse": type(error)}
     assert asked_of(replay, BRACKETS) == []
 
 

@@ -21,6 +21,7 @@ POST_ONLY = frozenset(
         "acknowledge",
         "switch-rule",
         "test-channel",
+        "switch-channel",
         "resend",
         "poll-account",
         "switch-account",

@@ -21,6 +21,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import redis
+from django.conf import settings
 
 from riskhub import env
 from tests.paths import PROJECT
@@ -56,7 +57,7 @@ class Site:
 @contextmanager
 def running_site() -> Iterator[Site]:
     """Run a site until the block ends; nothing of it stays."""
-    folder = Path(tempfile.mkdtemp(prefix="riskhub-site-"))
+    folder = Path(tempfile.mkdtemp(prefix=settings.FOLDER_PREFIX))
     try:
         with _broker(folder) as more, (folder / "site.log").open("w") as log:
             url = f"sqlite:///{folder / 'db.sqlite3'}"

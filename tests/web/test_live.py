@@ -6,12 +6,14 @@ import asyncio
 import http.client
 import itertools
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from django.conf import settings
 
 from riskhub import live
 from riskhub.live import Browser, LiveEvent
@@ -130,17 +132,17 @@ def test_what_grows_stale_is_told(site, label):
 
 def test_a_browser_that_comes_back_gets_what_it_missed_once_and_in_order(site, label):
     with Stream(site, label) as stream:
-        site.act("publish", label=label, event="notice", data=0)
+        site.act("publish", label=label, event="membership", data=0)
         had = stream.next()
     for number in (1, 2, 3):
-        site.act("publish", label=label, event="notice", data=number)
+        site.act("publish", label=label, event="membership", data=number)
 
     with Stream(site, label, last_id=had.id) as stream:
-        site.act("publish", label=label, event="notice", data=4)
+        site.act("publish", label=label, event="membership", data=4)
         missed = [stream.next() for _ in range(4)]
 
     assert [event.data for event in missed] == [1, 2, 3, 4]
-    assert [event.name for event in missed] == ["notice"] * 4
+    assert [event.name for event in missed] == ["membership"] * 4
 
 
 def test_nothing_is_missed_between_the_page_and_its_stream(site, label):
@@ -159,7 +161,7 @@ def test_nothing_is_missed_between_the_page_and_its_stream(site, label):
 def test_a_page_of_a_team_without_any_event_yet_misses_nothing(site):
     name = next(_labels)
     site.act("team", label=name)
-    site.act("publish", label=name, event="notice", data="first")
+    site.act("publish", label=name, event="membership", data="first")
 
     with Stream(site, name, query=f"?since={live.BEGINNING}") as stream:
         event = stream.next()
@@ -177,13 +179,13 @@ def test_what_the_stream_no_longer_holds_is_a_gap(site, label, last_id):
 
 def test_after_a_cut_there_is_a_gap_and_then_what_is_new(site, label):
     with Stream(site, label) as stream:
-        site.act("publish", label=label, event="notice", data="old")
+        site.act("publish", label=label, event="membership", data="old")
         had = stream.next()
     site.act("cut_stream", label=label)
 
     with Stream(site, label, last_id=had.id) as stream:
         gap = stream.next()
-        site.act("publish", label=label, event="notice", data="new")
+        site.act("publish", label=label, event="membership", data="new")
         event = stream.next()
 
     assert gap.name == "gap"
@@ -192,10 +194,10 @@ def test_after_a_cut_there_is_a_gap_and_then_what_is_new(site, label):
 
 def test_more_than_is_worth_sending_again_is_a_gap(site, label):
     with Stream(site, label) as stream:
-        site.act("publish", label=label, event="notice", data="had")
+        site.act("publish", label=label, event="membership", data="had")
         had = stream.next()
     for number in range(live.MOST_MISSED + 1):
-        site.act("publish", label=label, event="notice", data=number)
+        site.act("publish", label=label, event="membership", data=number)
 
     with Stream(site, label, last_id=had.id) as stream:
         assert stream.next().name == "gap"
@@ -206,19 +208,19 @@ def test_events_of_another_team_never_arrive(site, label):
     site.act("poll", label=other, marks={"BTC": "101"})
     with Stream(site, label) as mine, Stream(site, other) as theirs:
         site.act("price", label=other, BTC="97")
-        site.act("publish", label=other, event="notice", data="theirs")
-        site.act("publish", label=label, event="notice", data="mine")
+        site.act("publish", label=other, event="membership", data="theirs")
+        site.act("publish", label=label, event="membership", data="mine")
 
         heard = mine.next()
         told = [theirs.next(), theirs.next()]
 
-    assert (heard.name, heard.data) == ("notice", "mine")
-    assert [event.name for event in told] == ["figures", "notice"]
+    assert (heard.name, heard.data) == ("membership", "mine")
+    assert [event.name for event in told] == ["figures", "membership"]
 
 
 def test_every_browser_of_a_team_hears_the_same(site, label):
     with Stream(site, label) as one, Stream(site, label) as two:
-        site.act("publish", label=label, event="notice", data="both")
+        site.act("publish", label=label, event="membership", data="both")
 
         assert one.next() == two.next()
 
@@ -245,15 +247,31 @@ def test_a_browser_that_falls_behind_is_told_of_a_gap_and_holds_no_memory():
     browser = Browser(asyncio.Queue(3))
 
     for number in range(1, 6):
-        browser.offer(LiveEvent(f"{number}-0", "notice", str(number)))
+        browser.offer(LiveEvent(f"{number}-0", "membership", str(number)))
 
     events = [browser.queue.get_nowait() for _ in range(browser.queue.qsize())]
-    assert [(event.name, event.id) for event in events] == [("gap", "4-0"), ("notice", "5-0")]
+    assert [(event.name, event.id) for event in events] == [("gap", "4-0"), ("membership", "5-0")]
+
+
+def test_browsers_listen_to_every_event_there_is_and_to_no_other():
+    script = (settings.BASE_DIR / "static/js/live.js").read_text()
+
+    heard = set(re.findall(r'source\.addEventListener\("(\w+)"', script)) - {"open", "error"}
+
+    assert heard == set(live.EVENTS)
+
+
+def test_nothing_is_published_that_is_no_event():
+    source = (settings.BASE_DIR / "positions/broadcast.py").read_text()
+
+    published = set(re.findall(r'event="(\w+)"', source))
+
+    assert published == set(live.EVENTS) - {"gap", "ping"}
 
 
 def test_ids_are_ordered_as_numbers():
     ids = ["", "9-1", "10-0", "10-2", "10-11"]
 
-    events = [LiveEvent(each, "notice", "") for each in reversed(ids)]
+    events = [LiveEvent(each, "membership", "") for each in reversed(ids)]
 
     assert [event.id for event in sorted(events, key=lambda event: event.order)] == ids

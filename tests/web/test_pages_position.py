@@ -85,6 +85,23 @@ def test_a_figure_moved_by_a_price_has_the_time_of_the_price(bybit):
     assert "Received: 2026-11-22 15:00:00 UTC" in rows["collateral"]
 
 
+@pytest.mark.parametrize(
+    ("symbol", "columns", "second"),
+    [("BTC/USDT:USDT", {}, "00"), ("BTC/USD:BTC", {"contract_size": 100.0}, "02")],
+)
+def test_a_size_has_the_time_of_the_price_only_where_the_price_moves_it(
+    bybit, symbol, columns, second
+):
+    position = make_position(
+        bybit, symbol=symbol, price_received_at=NOW + timedelta(seconds=2), **columns
+    )
+
+    body = page_of(position).content.decode()
+
+    row = re.search(r"<th[^>]*>quantity <small>.*?</tr>", body, flags=re.DOTALL)[0]
+    assert f"Received: 2026-11-22 15:00:{second} UTC" in row
+
+
 def test_the_gap_between_the_two_numbers_is_explained_by_the_tick_or_not(bybit):
     market = factories.make_market("SOL/USDT:USDT", venue="bybit", tick_size=0.05)
     position = make_position(

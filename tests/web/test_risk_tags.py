@@ -215,6 +215,6 @@ def test_the_frame_shows_banners_and_where_we_are():
 
     html = render_to_string("404.html", context)
 
-    assert 'data-level="error" data-banner="worker"' in html
+    assert 'data-level="error"' in html
     assert "The worker &lt;died&gt;." in html
     assert '<a href="/alerts/" aria-current="page">' in html

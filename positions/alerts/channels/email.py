@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import smtplib
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -27,6 +28,10 @@ class Email(Channel):
     kind = "email"
     label = "Email"
     config_fields = ("to",)
+    words: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "to": ("Addresses", "One or more, separated by commas."),
+    }
+    help = "Mail in text and HTML, through the mail server of this installation."
 
     def find_problem(self, config: Config) -> str:
         addresses = _split(config.get("to", ""))

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import secrets
 from base64 import b64decode, b64encode
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
+from typing import ClassVar
 
 from positions.alerts import http
 from positions.alerts.base import Channel, Config, DeliveryError, Message
 
 _KEY_BYTES = range(24, 65)
+
+
+def make_secret() -> str:
+    """Return a new signing secret of 32 random bytes."""
+    return f"whsec_{b64encode(secrets.token_bytes(32)).decode()}"
 
 
 class Webhook(Channel):
@@ -19,6 +26,12 @@ class Webhook(Channel):
     label = "Webhook"
     config_fields = ("url", "secret")
     secret_fields = ("secret",)
+    makers: ClassVar[Mapping[str, Callable[[], str]]] = {"secret": make_secret}
+    words: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "url": ("URL", "Of the receiver; https, and an address of the public internet."),
+        "secret": ("Signing secret", "Leave it empty and one is made, shown once."),
+    }
+    help = "Signed JSON, posted to a receiver of yours as docs/webhooks.md describes it."
 
     def find_problem(self, config: Config) -> str:
         try:
@@ -30,6 +43,9 @@ class Webhook(Channel):
             return 'The secret must be "whsec_" and 24 to 64 bytes in base64.'
         return ""
 
+    def find_refusal(self, config: Config) -> str:
+        return http.find_refusal(config.get("url", ""))
+
     def send(self, message: Message, config: Config) -> None:
         reply = http.post_signed(config["url"], message, secret=config["secret"])
         if not reply.is_accepted:
@@ -39,11 +55,6 @@ class Webhook(Channel):
                 retry_after_s=reply.retry_after_s,
                 disable=reply.status == HTTPStatus.GONE,
             )
-
-
-def make_secret() -> str:
-    """Return a new signing secret of 32 random bytes."""
-    return f"whsec_{b64encode(secrets.token_bytes(32)).decode()}"
 
 
 def _key_length(key: str) -> int:

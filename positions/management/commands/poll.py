@@ -63,5 +63,7 @@ class Command(BaseCommand):
         for failure in outcome.failures:
             self.stdout.write(f"{account}  {failure.scope}: not seen. {failure.error}")
         if outcome.account_id not in stored:
-            self.stdout.write(f"{account}  not stored: the database refused, or a newer poll won")
+            self.stdout.write(
+                f"{account}  not stored: it was refused (see the log), or a newer poll won"
+            )
         return bool(outcome.failures) or outcome.account_id not in stored

@@ -9,8 +9,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from positions.alerts import http, services
-from positions.alerts.channels.webhook import make_secret
+from positions.alerts import services
 from riskhub import clock
 from riskhub.teams.services import default_team
 
@@ -30,18 +29,22 @@ class Command(BaseCommand):
 
     def handle(self, *, label: str, url: str, secret: str | None, **_: Any) -> None:
         now = clock.now()
-        made = None if secret else make_secret()
-        fields = {"url": url, "secret": made or _read_secret(secret or "-")}
+        fields = {"url": url, **({"secret": _read_secret(secret)} if secret else {})}
+        made = services.make_secrets(kind="webhook", fields=fields)
         try:
             channel = services.add_channel(
-                team=default_team(now=now), kind="webhook", label=label, fields=fields, now=now
+                team=default_team(now=now),
+                kind="webhook",
+                label=label,
+                fields={**fields, **made},
+                now=now,
             )
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from None
         self.stdout.write(f"Added the webhook {channel.label!r}.")
-        if made:
-            self.stdout.write(f"Its secret, shown this once: {made}")
-        refusal = http.find_refusal(url)
+        for text in made.values():
+            self.stdout.write(f"Its secret, shown this once: {text}")
+        refusal = services.find_refusal(kind="webhook", fields=fields)
         if refusal:
             self.stderr.write(f"Warning: messages to it will be refused. {refusal}")
 
