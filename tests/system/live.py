@@ -27,7 +27,7 @@ from tests.system.parts import (
     environment,
     eventually,
     facts_of,
-    running,
+    kept_running,
     running_broker,
     worker_spec,
 )
@@ -134,7 +134,7 @@ def running_system(
         with ExitStack() as stack:
             for number, spec in enumerate(specs):
                 log = folder / "logs" / f"{number}-{spec.name}.log"
-                stack.enter_context(running(spec, log=log))
+                stack.enter_context(kept_running(spec, log=log))
             assert eventually(lambda: all(spec.ready_file.exists() for spec in specs))
             yield live
     finally:

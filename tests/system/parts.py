@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -75,8 +76,34 @@ def running(spec: ChildSpec, *, log: Path) -> Iterator[subprocess.Popen[bytes]]:
         end(process)
 
 
+@contextmanager
+def kept_running(spec: ChildSpec, *, log: Path) -> Iterator[None]:
+    """Run a process until the block ends, and again whenever it dies, as the supervisor does.
+
+    A worker may die of a lost broker: kombu 5.7 raises AttributeError while it gives messages back
+    to a connection that is no more.
+    """
+    is_over = threading.Event()
+
+    def keep() -> None:
+        while not is_over.is_set():
+            with running(spec, log=log) as process:
+                while not is_over.wait(0.2) and process.poll() is None:
+                    pass
+
+    keeper = threading.Thread(target=keep)
+    keeper.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        keeper.join()
+
+
 def end(process: subprocess.Popen[bytes], *, number: int = signal.SIGTERM) -> None:
     """End a process and wait for it."""
+    if process.poll() is not None:
+        return
     process.send_signal(number)
     try:
         process.wait(timeout=15)
