@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from positions import marks
 from positions.engine.rules import RULES, Basis
 from positions.engine.types import (
     ContractKind,
@@ -34,8 +35,6 @@ from venues.models import Quote
 NO_FUNDING = "no funding rate of this market was seen in the last 10 minutes"
 # Beyond this age a quote's funding says nothing about now.
 _FUNDING_KEPT = timedelta(minutes=10)
-# Nothing is under way for so long: a time further ahead was told by a clock that has gone back.
-_MOST_AHEAD = timedelta(minutes=1)
 # What a venue says itself about a position at the moment of the reading.
 _REPORTED = (
     "contracts",
@@ -55,20 +54,22 @@ _REPORTED = (
 # of the reading: its convention is not ours to move.
 _MOVED_BY_PRICE = ("unrealized_pnl", "maintenance_margin")
 
+_NO_MARK = Figure.unknown("no reading told one")
+
 
 @dataclass(slots=True)
 class Draft:
     """A position being written: the row, and the sources and reasons of its figures.
 
-    told_at_price  the trigger price at which the venue told a fresh reading; None unknown
-    is_price_kept  the row's trigger price is newer than the reading
+    told_mark      the trigger price at which the venue told a fresh reading
+    is_price_kept  the row's trigger price is another than that of the reading
     """
 
     position: Position
     sources: dict[str, str] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
     is_fresh_reading: bool = False
-    told_at_price: float | None = None
+    told_mark: Figure = _NO_MARK
     is_price_kept: bool = False
     is_breached: bool = False
 
@@ -103,7 +104,7 @@ def apply_reading(*, position: Position, reading: PositionReading, received_at: 
     draft = Draft(
         position,
         is_fresh_reading=True,
-        told_at_price=reading.mark_price.number,
+        told_mark=reading.mark_price,
         is_price_kept=kept_price is not None,
     )
     position.printed = {}
@@ -130,7 +131,6 @@ def apply_reading(*, position: Position, reading: PositionReading, received_at: 
         position.price_venue_time = reading.venue_time
     else:
         draft.put("mark_price", kept_price)
-        _forget_moved(position)
     draft.put("funding_rate", Cell.derived(None, NO_FUNDING))
     position.next_funding_at = None
     draft.note("next_funding_at", source=Source.UNKNOWN, reason=NO_FUNDING)
@@ -139,14 +139,9 @@ def apply_reading(*, position: Position, reading: PositionReading, received_at: 
 
 def _newer_price(position: Position, received_at: datetime) -> Cell | None:
     at, price = position.price_received_at, position.mark_price
-    if price is None or not is_later(at, than=received_at):
+    if price is None or not marks.is_later(at, than=received_at):
         return None
     return Cell(price, Source.REPORTED)
-
-
-def is_later(at: datetime | None, *, than: datetime) -> bool:
-    """Tell whether what arrived at `at` is newer; an instant far ahead is a clock's mistake."""
-    return at is not None and than < at <= than + _MOST_AHEAD
 
 
 def _forget_moved(position: Position) -> None:
@@ -156,10 +151,13 @@ def _forget_moved(position: Position) -> None:
 
 
 def apply_latest_quote(*, draft: Draft, quote: Quote) -> None:
-    """Fill what the reading leaves out from the market's latest quote, while that is fresh."""
+    """Let the market's latest quote, while that is fresh, fill or replace what the reading says.
+
+    It fills what the reading leaves out. Its mark counts by positions.marks.prefer_feed.
+    """
     position = draft.position
     age = position.received_at - quote.received_at
-    if age < -_MOST_AHEAD:
+    if age < -marks.MOST_AHEAD:
         return
     if age <= _FUNDING_KEPT:
         apply_funding(draft=draft, rate=quote.funding_rate, next_funding_at=quote.next_funding_at)
@@ -167,10 +165,32 @@ def apply_latest_quote(*, draft: Draft, quote: Quote) -> None:
         return
     if position.index_price is None and quote.index_price is not None:
         draft.put("index_price", Cell(quote.index_price, Source.REPORTED))
-    if position.mark_price is None and quote.mark_price is not None:
-        draft.put("mark_price", Cell(quote.mark_price, Source.REPORTED))
+    if quote.mark_price is not None:
+        _settle_mark(draft, quote, quote.mark_price)
+
+
+def _settle_mark(draft: Draft, quote: Quote, price: float) -> None:
+    """Write the mark that counts: the reading's or the fresh quote's."""
+    position, told = draft.position, draft.told_mark
+    is_feed, why = True, ""
+    if told.number is not None:
+        is_reported = told.source is Source.REPORTED
+        row = marks.Mark(told.number, is_reported, position.venue_time, position.received_at)
+        feed = marks.Mark(price, True, quote.venue_time, quote.received_at)
+        is_feed, why = marks.prefer_feed(row=row, feed=feed, position=position)
+        # At one and the same price what the venue says of profit and margin stays true.
+        draft.is_price_kept = is_feed and price != told.number
+    if is_feed:
+        draft.put("mark_price", Cell(price, Source.REPORTED))
+        position.printed.pop("mark_price", None)
         position.price_received_at = quote.received_at
         position.price_venue_time = quote.venue_time
+    else:
+        draft.put_figure("mark_price", told)
+        position.price_received_at = position.received_at
+        position.price_venue_time = position.venue_time
+    if why:
+        draft.reasons["mark_price"] = why
 
 
 def redraft(*, position: Position) -> Draft:
@@ -182,7 +202,11 @@ def redraft(*, position: Position) -> Draft:
 def apply_quote(*, draft: Draft, quote: QuoteReading, received_at: datetime) -> None:
     """Write newer prices into the row; profit and maintenance margin become ours."""
     position = draft.position
+    why = draft.reasons.get("mark_price", "")
     draft.put_figure("mark_price", quote.mark_price)
+    if why == marks.FEED_IS_NEARER:
+        # As true as at the last poll: the next one compares again.
+        draft.reasons["mark_price"] = why
     if quote.index_price.is_known:
         draft.put_figure("index_price", quote.index_price)
     position.price_received_at = received_at
@@ -190,7 +214,6 @@ def apply_quote(*, draft: Draft, quote: QuoteReading, received_at: datetime) -> 
     apply_funding(
         draft=draft, rate=quote.funding_rate.number, next_funding_at=quote.next_funding_at
     )
-    _forget_moved(position)
 
 
 def apply_funding(*, draft: Draft, rate: float | None, next_funding_at: datetime | None) -> None:
@@ -235,7 +258,7 @@ def _exposure(
     )
     if exposure.tiers or not draft.is_fresh_reading:
         return exposure
-    told = replace(exposure, trigger_price=draft.told_at_price)
+    told = replace(exposure, trigger_price=draft.told_mark.number)
     rate = _implied_rate(told, position.maintenance_margin)
     if rate is None:
         return exposure
@@ -297,6 +320,8 @@ def _product(one: float | None, other: float | None) -> float | None:
 
 
 def _apply_assessment(draft: Draft, assessment: Assessment) -> None:
+    if not draft.is_as_told:
+        _forget_moved(draft.position)
     for name, cell in assessment.cells.items():
         is_venues_word = draft.is_as_told and (
             name in _MOVED_BY_PRICE and draft.sources.get(name) != Source.UNKNOWN

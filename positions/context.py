@@ -16,7 +16,7 @@ from django.urls import reverse
 from positions.alerts import selectors as alerts
 from positions.pages.headline import account_name
 from positions.selectors import AccountCoverage, coverage_of, needs_prices
-from riskhub import clock, formatting, heartbeat, live, notices
+from riskhub import clock, heartbeat, live, notices
 from riskhub.teams.models import Team
 
 # What a late cycle means to the person who looks at the page.
@@ -64,11 +64,12 @@ def frame_of(request: HttpRequest, *, team: Team, now: datetime) -> dict[str, An
         coverage = coverage_of(team=team, now=now)
     shown = banners(team=team, now=now)
     return {
-        "nav": _nav(request.path, alerts=alerts.open_incidents(team=team).count()),
+        "nav": _nav(request.path, alerts=alerts.firing_incidents(team=team).count()),
         "seen": seen(coverage) if coverage else None,
         "banners": shown,
-        "frame_url": f"{reverse('frame')}?banners={_digest(shown)}",
-        "are_banners_new": request.GET.get("banners") != _digest(shown),
+        "frame_url": reverse("frame"),
+        "banners_digest": _digest(shown),
+        "are_banners_new": request.headers.get("X-Banners", "") != _digest(shown),
     }
 
 
@@ -83,28 +84,52 @@ def seen(coverage: Sequence[AccountCoverage]) -> dict[str, Any]:
     }
 
 
-def banners(*, team: Team, now: datetime) -> list[dict[str, str]]:
-    """Return what the supervisor wants to be said, and which cycles are late."""
-    told = [
-        {"id": notice.key, "level": notice.level, "text": notice.text}
-        for notice in notices.read(folder=settings.DATA_DIR)
+def banners(*, team: Team, now: datetime) -> list[dict[str, Any]]:
+    """Return what the supervisor wants to be said, and which cycles are late.
+
+    One banner for all of a kind: `texts` of the first and `more` of the others. What is over can
+    be dismissed. A late cycle says since when, so that its age ticks on.
+    """
+    told = notices.read(folder=settings.DATA_DIR)
+    return [
+        *(_told([each for each in told if each.level == level]) for level in _levels(told)),
+        *_late_cycles(team, now),
     ]
-    return told + _late_cycles(team, now)
 
 
-def _late_cycles(team: Team, now: datetime) -> list[dict[str, str]]:
+def _levels(told: Sequence[notices.Notice]) -> list[str]:
+    """Return the levels of the notices, worst first."""
+    return list(dict.fromkeys(notice.level for notice in told))
+
+
+def _told(alike: Sequence[notices.Notice]) -> dict[str, Any]:
+    texts = [notice.text for notice in alike]
+    return {
+        "id": " ".join(sorted(f"{notice.key}@{notice.at.isoformat()}" for notice in alike)),
+        "level": alike[0].level,
+        "text": texts[0],
+        "more": texts[1:],
+        # An error lasts until it is mended; a warning tells of what is over.
+        "is_over": alike[0].level != "error",
+    }
+
+
+def _late_cycles(team: Team, now: datetime) -> list[dict[str, Any]]:
     """A cycle that never came round is not late: this may be a web process that runs alone.
 
     Nor are prices that nobody needs: without an open position none are asked for.
     """
     last = heartbeat.last_beats()
-    late = []
-    for cycle, budget_s in heartbeat.BEATS.items():
-        passed_s = (now - last[cycle]).total_seconds() if cycle in last else 0.0
-        if passed_s > budget_s and (cycle != "prices" or needs_prices(team=team)):
-            text = f"{_LATE.get(cycle, cycle)}: nothing for {formatting.age(passed_s)}."
-            late.append({"id": f"late-{cycle}", "level": "warning", "text": text})
-    return late
+    late = [
+        cycle
+        for cycle, budget_s in heartbeat.BEATS.items()
+        if cycle in last and (now - last[cycle]).total_seconds() > budget_s
+    ]
+    if "prices" in late and not needs_prices(team=team):
+        late.remove("prices")
+    lines = [{"text": f"{_LATE.get(each, each)}: nothing for", "at": last[each]} for each in late]
+    name = " ".join(f"late-{each}@{last[each].isoformat()}" for each in late)
+    return [{"id": name, "level": "warning", "lines": lines, "is_late": True}] if late else []
 
 
 def _nav(path: str, *, alerts: int) -> list[dict[str, Any]]:

@@ -43,7 +43,9 @@ class Change:
 def changes(*, before: Before, after: Position) -> list[Change]:
     """Return what a complete reading changed, in the order it is told."""
     if before.is_new_life:
-        return [Change(EventKind.OPENED, _sizes(None, after.contracts))]
+        opened = Change(EventKind.OPENED, _sizes(None, after.contracts))
+        # First seen beyond its line: nothing recovers that was not breached.
+        return [opened, *breach_changes(before=before, after=after)]
     found = []
     if before.state == PositionState.GONE:
         found.append(Change(EventKind.RETURNED))

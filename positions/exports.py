@@ -12,7 +12,7 @@ import orjson
 from asgiref.sync import sync_to_async
 from django.core.handlers.asgi import ASGIRequest
 from django.db.models import QuerySet
-from django.http import HttpRequest, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 
 from positions.external import position_document
 from positions.fields import POSITION_FIELDS, FieldKind
@@ -65,6 +65,17 @@ def download(
     body = _without_blocking(chunks) if isinstance(request, ASGIRequest) else chunks
     response = StreamingHttpResponse(body, content_type=content_type)
     response["Content-Disposition"] = f'attachment; filename="positions.{kind}"'
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def refuse(*, kind: str, field: str, message: str) -> HttpResponse:
+    """Return the answer to a parameter that means nothing: JSON as REST says it, else a line."""
+    error = {"code": "bad_parameter", "message": message, "field": field}
+    is_json = kind == "json"
+    body = orjson.dumps({"error": error}) if is_json else f"{field}: {message}\n".encode()
+    content_type = "application/json" if is_json else "text/plain; charset=utf-8"
+    response = HttpResponse(body, content_type=content_type, status=400)
     response["Cache-Control"] = "no-store"
     return response
 

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from django import forms
 
 from positions.alerts.base import Channel
+from riskhub.teams.models import Role
 from riskhub.teams.tokens import Scope
 from venues import entry, services
 from venues.base import REGISTRY, VenueAdapter
@@ -15,6 +16,11 @@ from venues.errors import BadAccount
 
 Given = TypeVar("Given")
 Kept = TypeVar("Kept")
+ROLES = {
+    Role.VIEWER: "viewer: looks",
+    Role.TRADER: "trader: looks and changes",
+    Role.OWNER: "owner: changes members, too",
+}
 # Secret fields by the name of their form field: a venue may call one "wallet" or "label".
 SECRET = "secret-"  # noqa: S105 - a prefix
 _LABELS = {
@@ -95,7 +101,6 @@ class AccountForm(SecretsForm):
     options = forms.CharField(
         required=False,
         widget=forms.Textarea(attrs={"rows": 2}),
-        help_text="What this venue's adapter understands, one NAME=VALUE a line.",
     )
 
     def __init__(self, *args: Any, adapter: VenueAdapter, **kwargs: Any) -> None:
@@ -105,6 +110,8 @@ class AccountForm(SecretsForm):
         venue.initial = adapter.slug
         if not adapter.needs_wallet and "walletAddress" not in adapter.credentials:
             del self.fields["wallet"]
+        known = " ".join(option.words for option in adapter.account_options)
+        self.fields["options"].help_text = f"One NAME=VALUE a line. {known}"
         self.order_fields(["venue", "label", "wallet", *self._secrets(), "environment", "options"])
 
     def _is_needed(self) -> bool:
@@ -133,7 +140,8 @@ class AccountForm(SecretsForm):
 
     def clean_options(self) -> dict[str, Any]:
         lines = [line.strip() for line in self.cleaned_data["options"].splitlines()]
-        return _checked(entry.read_options, [line for line in lines if line])
+        given = _checked(entry.read_options, [line for line in lines if line])
+        return _checked(lambda it: services.check_options(it, adapter=self.adapter), given)
 
 
 def _checked(check: Callable[[Given], Kept], value: Given) -> Kept:
@@ -179,6 +187,20 @@ class ChannelForm(forms.Form):
 
 def _secret_input() -> forms.PasswordInput:
     return forms.PasswordInput(attrs={"autocomplete": "off", "spellcheck": "false"})
+
+
+class MemberForm(forms.Form):
+    """A person to let into the team."""
+
+    username = forms.CharField(
+        label="Name",
+        max_length=150,
+        help_text="They sign in with it. A login that is there already is let in as it is.",
+        error_messages={"required": "Give the name that the person signs in with."},
+    )
+    role = forms.ChoiceField(
+        choices=[(role.value, words) for role, words in ROLES.items()], initial=Role.VIEWER
+    )
 
 
 class TokenForm(forms.Form):

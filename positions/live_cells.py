@@ -122,8 +122,10 @@ TAGGED = frozenset({"liquidation_price"})
 class Shown:
     """One figure of one position, ready to be written.
 
-    unit    the coin or currency of an amount; "" otherwise
-    reason  why it is unknown, or why it stands in coins
+    unit         the coin or currency of an amount; "" otherwise
+    reason       why it is unknown, or why it stands in coins
+    is_beyond    the margin ratio of a bankrupt position: there is no number, and it is the worst
+    is_in_coins  dollars are not known and the amount stands in its own coin
     """
 
     name: str
@@ -132,10 +134,19 @@ class Shown:
     unit: str
     source: str
     reason: str
+    is_beyond: bool = False
+    is_in_coins: bool = False
+
+    @property
+    def level(self) -> float | None:
+        """Return how full a gauge of it is drawn; None for the unknown."""
+        return 1.0 if self.is_beyond else self.value
 
     @property
     def text(self) -> str:
         """Return the figure as pages show it; "—" for the unknown."""
+        if self.is_beyond:
+            return BANKRUPT
         write: Callable[..., str] = getattr(formatting, self.form.name)
         if self.unit:
             return write(self.value, self.unit)
@@ -143,16 +154,18 @@ class Shown:
         return write(self.value, **options)
 
 
-def shown(position: Position, name: str) -> Shown:
+def shown(position: Position, name: str, *, may_be_coins: bool = True) -> Shown:
     """Return a figure with its unit, source and reason.
 
-    An amount whose worth in US dollars is not known is shown in its own coin, and says why. An
-    amount of a coin that is not known is a bare number.
+    An amount whose worth in US dollars is not known is shown in its own coin, and says why, unless
+    that may not be. An amount of a coin that is not known is a bare number.
     """
+    if name == "margin_ratio" and is_bankrupt(position):
+        return _beyond(name)
     value, coin = getattr(position, name), position.market.settle
     sources, reasons = position.provenance.sources, position.provenance.reasons
     twin = _IN_COINS.get(name, name)
-    shows = name if value is not None or not coin else twin
+    shows = name if value is not None or not coin or not may_be_coins else twin
     value = getattr(position, shows)
     form = FORMS[shows]
     if form.unit == "settle" and not coin:
@@ -164,6 +177,19 @@ def shown(position: Position, name: str) -> Shown:
         unit=coin if form.unit == "settle" else form.unit,
         source=str(Source.UNKNOWN if value is None else sources.get(shows) or Source.DERIVED),
         reason=reasons.get(name) or reasons.get(twin, ""),
+        is_in_coins=shows != name,
+    )
+
+
+def _beyond(name: str) -> Shown:
+    return Shown(
+        name=name,
+        value=None,
+        form=FORMS[name],
+        unit="",
+        source=str(Source.DERIVED),
+        reason="losses exceed the collateral, beyond any ratio",
+        is_beyond=True,
     )
 
 
@@ -188,7 +214,7 @@ def is_bankrupt(position: Position) -> bool:
 
 def cells(*, position: Position, names: Sequence[str] = LIVE) -> dict[str, Any]:
     """Return what a browser needs to bring one position up to date in these figures."""
-    return {
+    item = {
         "id": str(position.pk),
         "severity": position.severity,
         "state": position.state,
@@ -199,6 +225,7 @@ def cells(*, position: Position, names: Sequence[str] = LIVE) -> dict[str, Any]:
         "budget": stale_after_s(position.account.poll_budget_s),
         "cells": {name: _cell(shown(position, name)) for name in names},
     }
+    return {**item, "is_bankrupt": True} if is_bankrupt(position) else item
 
 
 def _cell(figure: Shown) -> dict[str, Any]:
@@ -208,4 +235,8 @@ def _cell(figure: Shown) -> dict[str, Any]:
         cell["title"] = figure.reason
     if figure.name in _DRAWN:
         cell["value"] = figure.value
+    if figure.is_beyond:
+        cell["is_beyond"] = True
+    if figure.is_in_coins:
+        cell["is_in_coins"] = True
     return cell

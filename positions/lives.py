@@ -7,7 +7,7 @@ from datetime import datetime
 from positions.difference import Change, changes
 from positions.engine.types import PositionState
 from positions.group import Group, Identity
-from positions.models import EventKind, Life, Position
+from positions.models import Event, EventKind, Life, Position
 from riskhub import killpoints
 from venues.base import AccountOutcome, PositionEnd, PositionReading, ScopeReading
 from venues.models import CoverageEntry
@@ -91,12 +91,22 @@ def write_ends(group: Group) -> None:
         life.ended_at, life.end_state = end.at, end.state
         life.end_price, life.end_reference = end.price.number, end.reference[:80]
         detail = {"price": end.price.number, "reference": end.reference}
+        _put_before(life, end.at)
         group.add_event(position=position, change=Change(EventKind(end.state), detail), at=end.at)
     Life.objects.bulk_update(
         [life for _, life, _ in group.told],
         ["ended_at", "end_state", "end_price", "end_reference"],
     )
     killpoints.reach("ingest: ends of lives written")
+
+
+def _put_before(life: Life, at: datetime) -> None:
+    """Date nothing of a life after its end: what arrived later had happened before it.
+
+    A price or an answer takes its time to arrive; the venue dates the end itself. `committed_at`
+    still says when we knew.
+    """
+    Event.objects.filter(life=life, at__gt=at).update(at=at)
 
 
 def write_lives(group: Group) -> None:

@@ -15,7 +15,7 @@ from positions.columns import exposure_of
 from positions.engine.batch import build_batch
 from positions.engine.solver import margin_to_add
 from positions.engine.types import PositionState, Severity
-from positions.live_cells import sort_key
+from positions.live_cells import is_bankrupt, sort_key
 from positions.markets import tier_tables
 from positions.models import Position
 from positions.risk.assess import build_terms
@@ -33,6 +33,8 @@ from venues import registry
 TARGET_DISTANCE = 0.10
 # Rows of the table; more are counted and downloaded.
 MOST_ROWS = 500
+# Positions of each book that a page holds to say by itself who comes first, in either order.
+_FRONT = 20
 # Beyond so many, calm compartments of one venue are drawn as one.
 _MOST_COMPARTMENTS = 60
 
@@ -51,7 +53,7 @@ class Totals:
     """Sums over one book; simulated positions are never added to real ones.
 
     nearest  the position that dies first; None where no distance is known
-    fullest  the position with the highest margin ratio
+    fullest  the position with the highest margin ratio, bankrupt being the highest
     """
 
     is_simulated: bool
@@ -76,12 +78,24 @@ class Headline:
 
 
 @dataclass(frozen=True, slots=True)
+class Contender:
+    """A position that is, or may soon be, the first of its book.
+
+    is_shown  it passes the filters: the totals speak of it
+    """
+
+    position: Position
+    is_shown: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """What stands above the table.
 
     headline  of the whole book, never narrowed; None where nothing can be ranked
     held      positions in the whole book
     unranked  those of them whose distance is not known
+    front     those that may soon come first, so that a page can say so at once
     """
 
     headline: Headline | None
@@ -89,6 +103,7 @@ class Summary:
     coverage: Sequence[AccountCoverage]
     held: int
     unranked: Sequence[Position]
+    front: Sequence[Contender]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +122,7 @@ class Overview:
 # Column -> its figure; distance, the default, ranks what is bankrupt before all.
 SORTS: Mapping[str, Callable[[Position], float | None]] = {
     "distance": sort_key,
-    "margin_ratio": lambda row: row.margin_ratio,
+    "margin_ratio": lambda row: math.inf if is_bankrupt(row) else row.margin_ratio,
     "collateral": lambda row: row.collateral_usd,
     "pnl": lambda row: row.unrealized_pnl_usd,
 }
@@ -177,7 +192,29 @@ def _summary(
         coverage=coverage_of(team=team, now=now),
         held=len(book),
         unranked=[row for row in book if sort_key(row) is None],
+        front=_front(book, rows),
     )
+
+
+def _front(book: Sequence[Position], rows: Sequence[Position]) -> list[Contender]:
+    """Return the nearest of each book, and the fullest of it that the filters leave."""
+    keys, front = {row.pk for row in rows}, {}
+    for each in _books(book):
+        ranked = [row for row in each if sort_key(row) is not None]
+        kept = [row for row in each if row.pk in keys]
+        nearest = [row for row in kept if sort_key(row) is not None]
+        fullest = _sorted(kept, "-margin_ratio")
+        for row in [*ranked[:_FRONT], *nearest[:_FRONT], *fullest[:_FRONT]]:
+            front[row.pk] = Contender(row, row.pk in keys)
+    return list(front.values())
+
+
+def _books(rows: Sequence[Position]) -> list[list[Position]]:
+    """Return the real positions and the simulated ones."""
+    return [
+        [row for row in rows if row.account.is_simulated is is_simulated]
+        for is_simulated in (False, True)
+    ]
 
 
 def _headline(held: Sequence[Position], now: datetime) -> Headline | None:
@@ -213,25 +250,26 @@ def _margin_to_target(position: Position, valuation: Valuation) -> float | None:
 
 
 def _totals(rows: Sequence[Position]) -> list[Totals]:
-    books = [
-        (is_simulated, [row for row in rows if row.account.is_simulated is is_simulated])
-        for is_simulated in (False, True)
-    ]
-    return [_total_of(book, is_simulated=is_simulated) for is_simulated, book in books if book]
+    return [_total_of(book) for book in _books(rows) if book]
 
 
-def _total_of(book: Sequence[Position], *, is_simulated: bool) -> Totals:
-    ratios = [row for row in book if row.margin_ratio is not None]
+def _total_of(book: Sequence[Position]) -> Totals:
     return Totals(
-        is_simulated=is_simulated,
+        is_simulated=book[0].account.is_simulated,
         positions=len(book),
         venues=len({row.account.venue for row in book}),
         collateral=_total([row.collateral_usd for row in book]),
         notional=_total([row.notional_usd for row in book]),
         unrealized_pnl=_total([row.unrealized_pnl_usd for row in book]),
         nearest=next((row for row in book if sort_key(row) is not None), None),
-        fullest=max(ratios, key=lambda row: row.margin_ratio or 0.0, default=None),
+        fullest=_fullest(book),
     )
+
+
+def _fullest(book: Sequence[Position]) -> Position | None:
+    """Return the position with the highest margin ratio; one that is bankrupt is beyond any."""
+    first = next(iter(_sorted(book, "-margin_ratio")), None)
+    return None if first is None or SORTS["margin_ratio"](first) is None else first
 
 
 def _total(values: Sequence[float | None]) -> Total:
@@ -273,6 +311,7 @@ def _compartment(row: Position) -> dict[str, Any]:
         "distance": row.liquidation_distance,
         "url": reverse("position", args=[row.pk]),
         "is_simulated": row.account.is_simulated,
+        "is_bankrupt": is_bankrupt(row),
     }
 
 

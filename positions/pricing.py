@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import transaction
 
 from positions import markets
 from positions.broadcast import publish
-from positions.columns import Draft, apply_quote, derive, intern_provenance, is_later, redraft
+from positions.columns import Draft, apply_quote, derive, intern_provenance, redraft
 from positions.difference import Before, breach_changes
 from positions.engine.types import PositionState
 from positions.freshness import is_stale
 from positions.ingest import evaluate, write_positions
 from positions.live_cells import MOVED_BY_PRICE
+from positions.marks import believed, holds_row, is_later
 from positions.models import Event, Position
 from positions.storable import storable_text
 from positions.valuation import value_at
@@ -25,8 +26,6 @@ from venues.models import AssetPrice, Market, PriceFeed, Quote
 
 log = logs.get(__name__)
 
-# A venue's own time so far ahead of its arrival is a mistake: believed, it would stop all prices.
-_MOST_AHEAD = timedelta(minutes=1)
 _NOT_MOVED = [state for state in PositionState if state.is_ended] + [PositionState.GONE]
 
 
@@ -122,19 +121,13 @@ def _is_newer(market: Market, reading: QuoteReading, outcome: PriceOutcome) -> b
     kept = getattr(market, "latest_quote", None)
     if kept is None:
         return True
-    was = _believed(kept.venue_time, kept.received_at)
-    told = _believed(reading.venue_time, outcome.received_at)
+    was = believed(kept.venue_time, kept.received_at)
+    told = believed(reading.venue_time, outcome.received_at)
     if was and told:
         return was < told
     return kept.received_at != outcome.received_at and not is_later(
         kept.received_at, than=outcome.received_at
     )
-
-
-def _believed(venue_time: datetime | None, received_at: datetime | None) -> datetime | None:
-    """Return the venue's own time unless it lies in the future of its arrival."""
-    is_told = venue_time and received_at and venue_time <= received_at + _MOST_AHEAD
-    return venue_time if is_told else None
 
 
 def _quote(market_id: int, reading: QuoteReading, outcome: PriceOutcome, now: datetime) -> Quote:
@@ -191,12 +184,17 @@ def _held(market_ids: Iterable[int]) -> Sequence[Position]:
 
 
 def _may_move(position: Position, quote: QuoteReading, outcome: PriceOutcome) -> bool:
-    """A price may not replace one that the venue itself dates later, or that arrived later."""
-    at = position.price_received_at
-    if is_later(at, than=outcome.received_at):
+    """A price may not replace one that the venue itself dates later, or that arrived later.
+
+    Nor one of the row that contradicts it and is nearer to liquidation.
+    """
+    at, now = position.price_received_at, outcome.received_at
+    if is_later(at, than=now) or holds_row(
+        position=position, price=quote.mark_price.number, now=now
+    ):
         return False
-    was = _believed(position.price_venue_time, at)
-    told = _believed(quote.venue_time, outcome.received_at)
+    was = believed(position.price_venue_time, at)
+    told = believed(quote.venue_time, outcome.received_at)
     return told > was if was and told else at != outcome.received_at
 
 

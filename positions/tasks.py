@@ -20,7 +20,7 @@ log = logs.get(__name__)
 _BATCH = 100
 
 
-@shared_task(queue="default")
+@shared_task
 def dispatch_due(**_: object) -> int:
     """Claim the accounts whose poll is due and ring for them in batches by venue."""
     now = clock.now()
@@ -38,7 +38,7 @@ def dispatch_due(**_: object) -> int:
     return len(claimed)
 
 
-@shared_task(queue="poll")
+@shared_task
 def poll_batch(*, account_ids: list[int], cycle: int, **_: object) -> int:
     """Read the accounts and store what was seen, group by group as answers come."""
     stored = 0
@@ -51,7 +51,7 @@ def poll_batch(*, account_ids: list[int], cycle: int, **_: object) -> int:
     return stored
 
 
-@shared_task(queue="default")
+@shared_task
 def dispatch_due_prices(**_: object) -> int:
     """Claim the price feeds that are due and ring for each."""
     now = clock.now()
@@ -67,7 +67,7 @@ def dispatch_due_prices(**_: object) -> int:
     return len(feeds)
 
 
-@shared_task(queue="poll")
+@shared_task
 def refresh_prices(*, venue: str, environment: str, symbols: list[str], **_: object) -> int:
     """Read one feed's prices and move what they concern."""
     moved = 0
@@ -78,7 +78,7 @@ def refresh_prices(*, venue: str, environment: str, symbols: list[str], **_: obj
     return moved
 
 
-@shared_task(queue="default")
+@shared_task
 def advance_reference(**_: object) -> None:
     """Let the local venue's simulated time go on."""
     from venues.reference import steps
@@ -88,13 +88,13 @@ def advance_reference(**_: object) -> None:
     heartbeat.beat(cycle="reference", now=now)
 
 
-@shared_task(queue="default")
+@shared_task
 def deliver(*, delivery_ids: list[int], **_: object) -> int:
     """Send these deliveries; the database says which of them are still to be sent."""
     return outbox.deliver(delivery_ids=delivery_ids, now=clock.now())
 
 
-@shared_task(queue="default")
+@shared_task
 def sweep_outbox(**_: object) -> int:
     """Send what is due and take over what a dead worker left."""
     now = clock.now()
@@ -102,7 +102,7 @@ def sweep_outbox(**_: object) -> int:
     return outbox.sweep(now=now, limit=200)
 
 
-@shared_task(queue="default")
+@shared_task
 def evaluate_staleness(**_: object) -> None:
     """Mark stale positions and alert about accounts that are not seen."""
     now = clock.now()
@@ -111,7 +111,7 @@ def evaluate_staleness(**_: object) -> None:
     pipeline.evaluate_staleness(now=now)
 
 
-@shared_task(queue="default")
+@shared_task
 def keep_house(**_: object) -> dict[str, Any]:
     """Delete what has outlived its use."""
     now = clock.now()

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from positions.views import accounts, alerts, channels, overview, position, settings
+from positions.views import accounts, alerts, channels, members, overview, position, settings
 
 urlpatterns = [
     path("", overview.overview, name="overview"),
@@ -29,6 +29,9 @@ urlpatterns = [
     path("accounts/<int:account_id>/switch/", accounts.switch, name="switch-account"),
     path("settings/", settings.settings, name="settings"),
     path("settings/password/", settings.PasswordChange.as_view(), name="password"),
+    path("settings/members/add/", members.add, name="add-member"),
+    path("settings/members/<int:member_id>/role/", members.change_role, name="change-role"),
+    path("settings/members/<int:member_id>/remove/", members.remove, name="remove-member"),
     path("settings/team/", settings.switch_team, name="switch-team"),
     path("settings/tokens/<str:token_id>/revoke/", settings.revoke_token, name="revoke-token"),
     path("styleguide/", overview.styleguide, name="styleguide"),

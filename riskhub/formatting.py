@@ -62,6 +62,8 @@ def signed_money(value: Number | None, unit: str = "USD") -> str:
 def percent(fraction: Number | None, *, digits: int | None = None, is_signed: bool = False) -> str:
     """Return a fraction as per cent: 0.031 is "3.1 %", 0.41 is "41 %", 0.0004 is "<0.1 %".
 
+    Below zero it has one decimal more instead: −0.0004 is "−0.04 %".
+
     digits  decimals; None chooses one below 10 % and between 99.5 % and 100 %, else none
     """
     exact = _exact(fraction)
@@ -220,12 +222,19 @@ def _percent(points: Decimal, *, digits: int | None, is_signed: bool) -> str:
         is_small = size < Decimal("9.95") or Decimal("99.5") <= size < Decimal(100)
         digits = 1 if is_small else 0
     step = Decimal(1).scaleb(-digits)
+    if size < step and points < 0:
+        return f"{before}{_text(_tiny(size, decimals=digits + 1))} %"
     if size < step:
-        return f"{'>' if points < 0 else '<'}{before}{step:f} %"
+        return f"<{before}{step:f} %"
     rounded = _rounded(size, decimals=digits)
     if rounded == Decimal(100) > size:
         return f"{'<' if points < 0 else '>'}{before}{_text(rounded - step)} %"
     return f"{before}{_text(rounded)} %"
+
+
+def _tiny(size: Decimal, *, decimals: int) -> Decimal:
+    """Round what is below zero by next to nothing: ">−0.1 %" reads as its opposite."""
+    return max(_rounded(size, decimals=decimals), Decimal(1).scaleb(-decimals))
 
 
 def _seconds(value: Seconds | None) -> int | None:

@@ -14,7 +14,7 @@ import asyncio
 import contextlib
 import re
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -30,6 +30,9 @@ log = logs.get(__name__)
 # All that a browser is ever told; the shapes are in static/js/live.js. The first two are published,
 # `gap` and `ping` are said by the web process.
 EVENTS = ("figures", "membership", "gap", "ping")
+# Published too, and told to no browser: each stream asks anew whether its reader is still a member.
+MEMBERS = "members"
+_ASK_AGAIN = frozenset({MEMBERS, "gap", "ping"})
 # About ten minutes of price refreshes.
 STREAM_LENGTH = 300
 # Beyond so many missed events asking for the page anew is cheaper.
@@ -94,7 +97,7 @@ def _newest(entries: Any) -> str:
 def publish(*, team_id: int, event: str, data: Any) -> None:
     """Tell a team's browsers; without Redis nothing is told and nothing fails.
 
-    event  one of EVENTS
+    event  one of EVENTS, or MEMBERS
     """
     fields: dict[Any, Any] = {"event": event, "data": orjson.dumps(data)}
     try:
@@ -232,10 +235,13 @@ async def connected() -> AsyncIterator[redis.asyncio.Redis]:
         yield client
 
 
-async def stream(*, team_id: int, last_event_id: str) -> AsyncIterator[bytes]:
-    """Yield a browser's events for ever, with a ping when nothing happens.
+async def stream(
+    *, team_id: int, last_event_id: str, is_allowed: Callable[[], Awaitable[bool]]
+) -> AsyncIterator[bytes]:
+    """Yield a browser's events, with a ping when nothing happens, for as long as it may have them.
 
     last_event_id  what the browser has had; "" begins with the present
+    is_allowed     asked at each ping and gap, and at once when the team's members change
     """
     browser = hub.join(team_id=team_id)
     try:
@@ -245,10 +251,13 @@ async def stream(*, team_id: int, last_event_id: str) -> AsyncIterator[bytes]:
         had = (0, 0)
         for missed in await _missed(team_id, last_event_id):
             had = max(had, missed.order)
-            yield missed.encode()
+            if missed.name != MEMBERS:
+                yield missed.encode()
         async for event in _heard(browser):
+            if event.name in _ASK_AGAIN and not await is_allowed():
+                return
             # The stream and the queue overlap: nothing is told twice.
-            if not event.id or event.order > had:
+            if event.name != MEMBERS and (not event.id or event.order > had):
                 yield event.encode()
     finally:
         hub.leave(team_id=team_id, browser=browser)

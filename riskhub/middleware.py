@@ -1,4 +1,4 @@
-"""What every request passes through: an id for the logs, and a login."""
+"""What every request passes through: an id for the logs, a login, a page for a wrong method."""
 
 from __future__ import annotations
 
@@ -7,8 +7,13 @@ from typing import Any
 
 import structlog
 from django.contrib.auth import middleware as auth
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import resolve_url
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseNotAllowed,
+)
+from django.shortcuts import render, resolve_url
 from django.utils.deprecation import MiddlewareMixin
 
 
@@ -46,3 +51,19 @@ class LoginRequiredMiddleware(auth.LoginRequiredMiddleware):
             login = resolve_url(self.get_login_url(view_func))
             return HttpResponse(status=401, headers={"HX-Redirect": login})
         return super().handle_no_permission(request, view_func)
+
+
+class NotAllowedPageMiddleware(MiddlewareMixin):
+    """An address that only takes what a form sends says so; Django's own answer is blank."""
+
+    def process_response(
+        self, request: HttpRequest, response: HttpResponseBase
+    ) -> HttpResponseBase:
+        is_blank = isinstance(response, HttpResponseNotAllowed) and not response.content
+        if not is_blank or request.path.startswith("/api/"):
+            return response
+        # The frame of such a page shows neither coverage nor alerts: it must not fail as well.
+        request.is_error_page = True  # type: ignore[attr-defined]
+        page = render(request, "405.html", status=405)
+        page["Allow"] = response["Allow"]
+        return page

@@ -54,6 +54,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "riskhub.middleware.NotAllowedPageMiddleware",
     "riskhub.middleware.LoginRequiredMiddleware",
     "riskhub.teams.middleware.TeamMiddleware",
     "axes.middleware.AxesMiddleware",
@@ -180,6 +181,11 @@ CELERY_BROKER_URL = env.celery_broker_url()
 CELERY_TIMEZONE = "UTC"
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = "default"
+# What asks venues has workers of its own: the only ones that load ccxt.
+CELERY_TASK_ROUTES = {
+    "positions.tasks.poll_batch": {"queue": "poll"},
+    "positions.tasks.refresh_prices": {"queue": "poll"},
+}
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
@@ -207,6 +213,8 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["positions.api.auth.HasTeamAndScope"],
     "DEFAULT_RENDERER_CLASSES": ["positions.api.renderers.OrjsonRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    # `format` is a parameter that nobody reads, refused like any other.
+    "URL_FORMAT_OVERRIDE": None,
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "positions.api.errors.handle",
     "UNAUTHENTICATED_USER": None,

@@ -45,6 +45,7 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "positions.valuation",
             "positions.markets",
             "positions.columns",
+            "positions.marks",
             "positions.storable",
             "positions.difference",
             "positions.selectors",

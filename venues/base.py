@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Protocol
 from positions.engine.types import ContractKind, MarginMode, Side
 from venues.errors import VenueError
 from venues.figures import Figure
+from venues.options import AccountOption
 
 NOT_READ = Figure.unknown("this venue's adapter does not read it")
 
@@ -237,6 +238,7 @@ class VenueAdapter(ABC):
     reads            every request that reading may send, "METHOD /path" with {name} for one segment
     credentials      names of the secret fields, such as ("apiKey", "secret")
     needs_wallet     True where a wallet address alone is enough
+    account_options  what may be given in an account's options
     ccxt_options     merged into the ccxt instance's options
     is_simulated     prices and positions are made up here
     """
@@ -248,6 +250,7 @@ class VenueAdapter(ABC):
     reads: ClassVar[tuple[str, ...]] = ()
     credentials: ClassVar[tuple[str, ...]] = ("apiKey", "secret")
     needs_wallet: ClassVar[bool] = False
+    account_options: ClassVar[tuple[AccountOption, ...]] = ()
     ccxt_options: ClassVar[Mapping[str, Any]] = {}
     is_simulated: ClassVar[bool] = False
 

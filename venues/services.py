@@ -15,8 +15,9 @@ from django.db import IntegrityError, transaction
 from riskhub import crypto, logs
 from riskhub.teams import audit
 from riskhub.teams.models import Team
+from venues import options as account_options
 from venues import registry
-from venues.base import VenueAdapter
+from venues.base import AccountRequest, VenueAdapter
 from venues.errors import BadAccount
 from venues.models import Account
 
@@ -51,7 +52,7 @@ def create_account(
 
     credentials     secret fields by name; spelling is forgiven (API_KEY is apiKey)
     environment     base URL in place of the venue's own hosts; "" for the venue itself
-    options         what the adapter understands, such as "scopes"
+    options         what the adapter declares, such as "scopes"
 
     Raises BadAccount with one sentence that says what to do and holds no secret.
     """
@@ -62,7 +63,7 @@ def create_account(
         label=check_label(label),
         wallet=check_wallet(wallet, adapter=adapter),
         environment=check_base_url(environment),
-        options=dict(options or {}),
+        options=check_options(options or {}, adapter=adapter),
         is_simulated=adapter.is_simulated,
         poll_budget_s=settings.POLL_BUDGET_S,
         next_poll_at=now,
@@ -189,6 +190,18 @@ def check_credentials(
     return secrets
 
 
+def check_options(options: Mapping[str, Any], *, adapter: VenueAdapter) -> dict[str, Any]:
+    """Return the options if the adapter knows each of them and its value; raises BadAccount."""
+    account_options.check(options, declared=adapter.account_options, label=adapter.label)
+    # Which scopes there are may hang on another option, such as a builder's exchange.
+    adapter.scopes(
+        AccountRequest(
+            account_id=0, venue=adapter.slug, environment="", label="", options=dict(options)
+        )
+    )
+    return dict(options)
+
+
 def check_base_url(url: str) -> str:
     """Return a base URL without a slash at its end, or ""; raises BadAccount."""
     url = url.strip().rstrip("/")
@@ -214,7 +227,7 @@ def _named(
     name = names.get(plain) or names.get(_ALIASES.get(plain, ""))
     if name is None:
         takes = _listed(adapter.credentials) or "no credentials"
-        raise BadAccount(f"{adapter.label} takes {takes}, not {_shown(given)}.")
+        raise BadAccount(f"{adapter.label} takes {takes}, not {account_options.shown(given)}.")
     if not isinstance(value, str) or not value.strip() or len(value) > _LONGEST_SECRET:
         raise BadAccount(f"{name} is empty, too long or no text.")
     return name, value.strip()
@@ -222,12 +235,6 @@ def _named(
 
 def _plain(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
-
-
-def _shown(name: str) -> str:
-    """Return a field's name for a sentence; a secret in the wrong column is not repeated."""
-    is_name = re.fullmatch(r"[A-Za-z][A-Za-z0-9_ -]{0,20}", name) is not None
-    return repr(name) if is_name else "a field of another name"
 
 
 def _listed(names: tuple[str, ...] | list[str]) -> str:

@@ -54,6 +54,8 @@ class Facts:
     prices        ccxt method with mark prices; "" where there is none
     scopes        name -> parameters of fetch_positions; a name that ends in ":USDT" reads only
                   contracts that settle in USDT
+    params        options of an account that go to fetch_positions, besides those of the scopes:
+                  name -> the values there are; none is any text
     posts         paths that read although they are POST requests
     mode_field    field of the row to believe where ccxt writes a fixed margin mode; None: ccxt
                   reads it, "": the row has none
@@ -68,6 +70,7 @@ class Facts:
     prices: str = "fetch_tickers"
     needs_wallet: bool = False
     scopes: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: {"all": {}})
+    params: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     posts: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
     mode_field: str | None = None

@@ -50,6 +50,8 @@ DEFAULT_RULES: tuple[dict[str, Any], ...] = (
         "name": "Key refused",
         "kind": RuleKind.KEY,
         "levels": [_level(Severity.CRITICAL)],
+        # A person has just given a new key and waits for the word that it works.
+        "clear_for_s": 0.0,
         "repeat_s": 86_400.0,
     },
     {

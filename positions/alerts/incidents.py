@@ -1,7 +1,8 @@
 """The life of incidents: what is seen now against what was open, into changes to write.
 
 Nothing here touches the database. A pending incident is told to nobody; what ends while pending
-leaves no trace. Unknown moves nothing, but is marked.
+leaves no trace. Unknown moves nothing, but is marked. What gets worse is believed at once; what
+gets better, once it has held for the rule's `clear_for_s`: a value that swings is one incident.
 """
 
 from __future__ import annotations
@@ -31,10 +32,15 @@ _RECOVERED = {
     RuleKind.STALENESS: "seen again",
     RuleKind.KEY: "polled again",
 }
-# A liquidation that nobody acknowledged leaves the list of what is open after this long.
+# What an event left open leaves the list of what is open after this long.
 EVENT_LIFE = timedelta(days=1)
 # Events that last as long as the position stays in the state of the same name.
 _LASTING = frozenset({EventKind.GONE, EventKind.BREACHED})
+# The end of a life is a fact and no condition: it is told once, and nothing of it stays open.
+_ENDS = frozenset(
+    {EventKind.CLOSED, EventKind.LIQUIDATED, EventKind.DELEVERAGED, EventKind.SETTLED}
+)
+TOLD = "told once, as it had happened"
 
 
 @dataclass(slots=True)
@@ -44,17 +50,18 @@ class Changes:
     now: datetime
     opened: list[Incident] = field(default_factory=list)
     changed: list[Incident] = field(default_factory=list)
+    eased: list[Incident] = field(default_factory=list)
     dropped: list[Incident] = field(default_factory=list)
     told: list[tuple[Incident, Reason]] = field(default_factory=list)
 
     @property
     def is_empty(self) -> bool:
         """Tell whether nothing is to be written."""
-        return not (self.opened or self.changed or self.dropped)
+        return not (self.opened or self.changed or self.eased or self.dropped)
 
     @property
     def moved(self) -> list[Incident]:
-        """Incidents to be written with fresh figures."""
+        """Incidents to be written with fresh figures; not those that only ease."""
         return self.opened + self.changed
 
     def tell(self, incident: Incident, reason: Reason) -> None:
@@ -108,20 +115,43 @@ def _move(incident: Incident, rule: AlertRule, rank: int, value: float, changes:
     before = _shape(incident, changes)
     is_unknown, was_rank = math.isnan(value), incident.rank
     incident.unknown_since = (incident.unknown_since or changes.now) if is_unknown else None
+    rank = _believe(incident, rule, rank, changes)
     if rank == 0:
         incident.value = value
         resolve(incident, _RECOVERED[RuleKind(rule.kind)], changes)
         return
     incident.rank = rank
     incident.severity = rule.ladder[rank - 1].severity
-    _notify(incident, rule, is_worse=rank > was_rank, changes=changes)
+    if incident.eased_since is None:
+        _notify(incident, rule, is_worse=rank > was_rank, changes=changes)
     if before == _shape(incident, changes):
         return
-    if not is_unknown:
+    if not is_unknown and incident.eased_since is None:
         # Beyond any limit is not a number to store: the state says it.
         incident.value = value if math.isfinite(value) else None
     if incident.pk:
         changes.changed.append(incident)
+
+
+def _believe(incident: Incident, rule: AlertRule, rank: int, changes: Changes) -> int:
+    """Return the level to act on: a milder one only once it has held for `clear_for_s`.
+
+    Until then the incident keeps its own, and `eased_since` is set. Unknown, which is the level as
+    it was, ends the wait: what nobody saw has not held.
+    """
+    was = incident.eased_since, incident.eased_rank
+    believed, since, most = rank, *was
+    if incident.state != IncidentState.PENDING and rule.clear_for_s > 0 and rank < incident.rank:
+        believed = incident.rank
+        since, most = (since, max(rank, most)) if since else (changes.now, rank)
+        if changes.now - since >= timedelta(seconds=rule.clear_for_s):
+            believed, since, most = most, changes.now, rank
+    if rank >= believed:
+        since, most = None, 0
+    incident.eased_since, incident.eased_rank = since, most
+    if incident.pk and was != (since, most):
+        changes.eased.append(incident)
+    return believed
 
 
 def _shape(incident: Incident, changes: Changes) -> tuple[object, ...]:
@@ -165,12 +195,17 @@ def resolve(incident: Incident, resolution: str, changes: Changes) -> None:
     if incident.state == IncidentState.PENDING:
         changes.dropped.append(incident)
         return
-    incident.state = IncidentState.RESOLVED
-    incident.resolved_at = changes.now
-    incident.resolution = resolution
+    _close(incident, resolution, changes)
     changes.changed.append(incident)
     if resolution not in _QUIET:
         changes.tell(incident, Reason.RESOLVED)
+
+
+def _close(incident: Incident, resolution: str, changes: Changes) -> None:
+    incident.state = IncidentState.RESOLVED
+    incident.resolved_at = changes.now
+    incident.resolution = resolution
+    incident.eased_since = None
 
 
 def _leave(incident: Incident, rule: AlertRule, changes: Changes) -> None:
@@ -201,7 +236,7 @@ def follow_events(
 
     positions  by id; incidents  the open ones of event rules on these positions
 
-    "gone" lasts while the position is gone; a liquidation waits to be acknowledged.
+    "gone" lasts while the position is gone; the end of a life is told and stands as ended.
     """
     for incident in incidents:
         _end_if_over(incident, changes)
@@ -225,12 +260,18 @@ def _open_event(rule: AlertRule, subject: Subject, event: Event, changes: Change
         "event": {"kind": event.kind, "at": event.at.isoformat(), "detail": event.detail}
     }
     fire(incident, changes)
+    if event.kind in _ENDS:
+        _close(incident, TOLD, changes)
 
 
 def _end_if_over(incident: Incident, changes: Changes) -> None:
     kind = incident.why.get("event", {}).get("kind")
-    position = incident.position
-    if kind in _LASTING and position is not None and position.state != kind:
+    position, rule = incident.position, incident.rule
+    if kind not in _LASTING or position is None or rule is None:
+        return
+    is_over = position.state != kind
+    rank = _believe(incident, rule, 0 if is_over else incident.rank, changes)
+    if is_over and (rank == 0 or position.is_ended):
         resolve(incident, f"the position is {position.state}", changes)
 
 

@@ -52,12 +52,13 @@ class DeliveryState(models.TextChoices):
 class AlertRule(models.Model):
     """A condition with its ladder of levels, for the part of a team's book that `scope` names.
 
-    measure   threshold rules: a name in the measure registry
-    events    event rules: kinds of positions.models.EventKind
-    scope     venue, account (ids), asset, side -> list of allowed values; none means all
-    levels    list of {level, rearm, severity}, the least dangerous first (positions.alerts.rules)
-    for_s     the condition must hold that long before anybody is told
-    repeat_s  a firing incident that nobody acknowledged is told again so often; 0 is never
+    measure      threshold rules: a name in the measure registry
+    events       event rules: kinds of positions.models.EventKind
+    scope        venue, account (ids), asset, side -> list of allowed values; none means all
+    levels       list of {level, rearm, severity}, the mildest first (positions.alerts.rules)
+    for_s        the condition must hold that long before anybody is told
+    clear_for_s  a milder level, or none at all, must hold that long before it is believed
+    repeat_s     a firing incident that nobody acknowledged is told again so often; 0 is never
 
     `kind` and `measure` have no model choices: a new one needs no migration.
     """
@@ -70,6 +71,7 @@ class AlertRule(models.Model):
     scope = models.JSONField(default=dict, blank=True)
     levels = models.JSONField(default=list)
     for_s = models.FloatField(default=0.0)
+    clear_for_s = models.FloatField(default=60.0)
     repeat_s = models.FloatField(default=4 * 3600.0)
     is_enabled = models.BooleanField(default=True)
     created_at = models.DateTimeField()
@@ -96,6 +98,7 @@ class AlertRule(models.Model):
             scope=self.scope,
             levels=self.levels,
             for_s=self.for_s,
+            clear_for_s=self.clear_for_s,
             repeat_s=self.repeat_s,
         )
         if problem:
@@ -110,6 +113,8 @@ class Incident(models.Model):
     opened_at      the condition was first seen; fired_at: it had held for the rule's for-duration
     value          the measure when the incident last moved; None where it has no finite number
     unknown_since  since when the measure has not been known; the incident stays as it was
+    eased_since    since when it has been milder without a break, which is not believed yet
+    eased_rank     the most dangerous level seen in that time; 0 is none
     why            the figures at that time, each with its source (positions.alerts.payload.explain)
     """
 
@@ -138,6 +143,8 @@ class Incident(models.Model):
     resolution = models.CharField(max_length=120, blank=True)
     value = models.FloatField(null=True, blank=True)
     unknown_since = models.DateTimeField(null=True, blank=True)
+    eased_since = models.DateTimeField(null=True, blank=True)
+    eased_rank = models.PositiveSmallIntegerField(default=0)
     # One sentence: what is wrong, where, and how far.
     headline = models.CharField(max_length=300, blank=True)
     why = models.JSONField(default=dict)

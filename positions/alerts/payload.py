@@ -36,7 +36,7 @@ _FIGURES: tuple[tuple[str, str, Callable[[float | None], str] | None], ...] = (
     ("mark_price", "Mark price", formatting.price),
     ("liquidation_price", "Liquidation price", formatting.price),
     ("liquidation_distance", "Distance", formatting.percent),
-    ("margin_ratio", "Margin ratio", formatting.ratio),
+    ("margin_ratio", "Margin ratio", formatting.percent),
     ("collateral", "Collateral", None),
     ("unrealized_pnl", "Unrealised PnL", None),
     ("maintenance_margin", "Maintenance margin", None),

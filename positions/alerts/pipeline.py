@@ -51,6 +51,8 @@ _MOVING = (
     "resolution",
     "value",
     "unknown_since",
+    "eased_since",
+    "eased_rank",
     "headline",
     "why",
 )
@@ -207,6 +209,7 @@ def _write(team_id: int, changes: Changes) -> None:
     killpoints.reach("alerts: before incidents")
     Incident.objects.bulk_create(changes.opened)
     Incident.objects.bulk_update(changes.changed, _MOVING)
+    Incident.objects.bulk_update(changes.eased, ["eased_since", "eased_rank"])
     pending = [each.pk for each in changes.dropped]
     if pending:
         Incident.objects.filter(pk__in=pending, state=IncidentState.PENDING).delete()

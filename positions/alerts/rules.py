@@ -64,12 +64,21 @@ def is_worse_high(*, kind: str, measure: str) -> bool:
 
 
 def find_problem(
-    *, kind: str, measure: str, events: Any, scope: Any, levels: Any, for_s: float, repeat_s: float
+    *,
+    kind: str,
+    measure: str,
+    events: Any,
+    scope: Any,
+    levels: Any,
+    for_s: float,
+    clear_for_s: float,
+    repeat_s: float,
 ) -> str:
     """Return a sentence that says why a rule makes no sense; "" when it does."""
     if kind not in RuleKind.values:
         return f"There is no kind of rule {kind!r}; one of: {', '.join(RuleKind.values)}."
-    if not (_is_number(for_s) and _is_number(repeat_s) and min(for_s, repeat_s) >= 0):
+    durations = (for_s, clear_for_s, repeat_s)
+    if not (all(_is_number(each) for each in durations) and min(durations) >= 0):
         return "Durations are numbers of seconds from 0."
     return (
         _watched_problem(RuleKind(kind), measure, events)

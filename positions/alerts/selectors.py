@@ -46,6 +46,11 @@ def open_incidents(*, team: Team) -> QuerySet[Incident]:
     return rows.order_by(urgency, "-opened_at", "-pk")
 
 
+def firing_incidents(*, team: Team) -> QuerySet[Incident]:
+    """Return what is open and nobody has acknowledged: what a person still has to look at."""
+    return open_incidents(team=team).filter(state=IncidentState.FIRING)
+
+
 def rules(*, team: Team) -> QuerySet[AlertRule]:
     """Return a team's rules by name."""
     return AlertRule.objects.filter(team=team).order_by("name")

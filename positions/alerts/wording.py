@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
+from positions.alerts.incidents import TOLD
 from positions.alerts.models import AlertRule, Incident, Reason
 from positions.alerts.rules import RuleKind
 from positions.models import EventKind
@@ -19,7 +20,8 @@ _HEADLINE_LENGTH = 300
 
 _BY_UNIT: Mapping[str, Callable[[float | None], str]] = {
     "fraction": formatting.percent,
-    "ratio": formatting.ratio,
+    # As everywhere: 1 is liquidation, and a share of it is read faster than a fraction.
+    "ratio": formatting.percent,
     "USD": formatting.money,
     "seconds": formatting.duration,
     "price": formatting.price,
@@ -37,7 +39,7 @@ _EVENTS: Mapping[str, str] = {
 
 
 def value_text(value: float | None, unit: str) -> str:
-    """Return a measure for people: 3.1 %, 0.86, $4,200; infinite is "beyond any limit"."""
+    """Return a measure for people: 3.1 %, $4,200; infinite is "beyond any limit"."""
     if value is not None and math.isinf(value):
         return BEYOND
     return _BY_UNIT.get(unit, formatting.quantity)(value)
@@ -67,7 +69,7 @@ def headline(incident: Incident, *, seen_at: datetime | None, now: datetime) -> 
     about = subject_text(incident)
     if rule is not None and rule.kind == RuleKind.THRESHOLD:
         text = f"{about}, {_measure_text(incident, rule)}"
-    elif rule is None or incident.resolved_at:
+    elif rule is None or (incident.resolved_at and incident.resolution != TOLD):
         text = f"{about}, {incident.resolution}"
     else:
         text = f"{about} {_condition_text(incident, rule, seen_at, now)}"

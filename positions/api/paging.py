@@ -12,6 +12,7 @@ import orjson
 from django.db.models import F, Model, Q, QuerySet
 
 from positions.api.errors import BadParameterError
+from positions.api.parameters import in_utc
 
 _LARGEST_ID = 2**63 - 1
 _STALE = "This cursor belongs to another list; begin again without it."
@@ -92,8 +93,12 @@ def _value(text: str, ordering: Ordering) -> Any:
         instant = datetime.fromisoformat(text)
         if instant.tzinfo is None:
             raise ValueError("an instant needs a time zone")
-        return instant
+        return in_utc(instant)
     number = float(text)
     if number != number:  # noqa: PLR0124
         raise ValueError("NaN comes after nothing")
-    return int(text) if ordering.column == "id" else number
+    if ordering.column != "id":
+        return number
+    if not 0 <= int(text) <= _LARGEST_ID:
+        raise ValueError("no row has such an id")
+    return int(text)

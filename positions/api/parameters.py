@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.db.models import QuerySet
@@ -40,11 +40,12 @@ class Filter:
         """Return the rows that fit; raises BadParameterError."""
         if not self.is_many and len(texts) > 1:
             raise BadParameterError(self.name, "Give this parameter once.")
-        values = [self._value(text) for text in texts]
+        values = [self.value(text) for text in texts]
         lookup = f"{self.column}__in" if self.is_many else self.column
         return rows.filter(**{lookup: values if self.is_many else values[0]})
 
-    def _value(self, text: str) -> Any:
+    def value(self, text: str) -> Any:
+        """Return what a text means for the column; raises BadParameterError."""
         if self.choices and text not in self.choices:
             raise BadParameterError(self.name, f"This is one of: {', '.join(self.choices)}.")
         if len(text) > _LONGEST or "\0" in text:
@@ -71,7 +72,15 @@ def _instant(text: str) -> datetime:
     value = parse_datetime(text.replace(" ", "+"))
     if value is None or value.tzinfo is None:
         raise ValueError("Give an instant such as 2026-11-22T15:00:00Z.")
-    return value
+    return in_utc(value)
+
+
+def in_utc(instant: datetime) -> datetime:
+    """Return the same instant in UTC; raises ValueError where its year there is not 1 to 9999."""
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("This instant lies beyond the years 1 to 9999 of UTC.") from None
 
 
 def narrow(rows: QuerySet[Any], *, filters: Iterable[Filter], query: QueryDict) -> QuerySet[Any]:

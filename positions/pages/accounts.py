@@ -76,7 +76,7 @@ def account_row(
         "next_poll": _next_poll(covered, now),
         "budget": formatting.duration(account.poll_budget_s),
         "budget_s": stale_after_s(account.poll_budget_s),
-        "scopes": [_scope_row(entry, _excuse(covered, entry, now)) for entry in covered.entries],
+        "scopes": _scope_rows(covered, now),
     }
 
 
@@ -110,7 +110,31 @@ def _excuse(covered: AccountCoverage, entry: CoverageEntry, now: datetime) -> st
     return LATE if is_late and covered.account.is_enabled else ""
 
 
-def _scope_row(entry: CoverageEntry, excuse: str) -> dict[str, Any]:
+def _scope_rows(covered: AccountCoverage, now: datetime) -> list[dict[str, Any]]:
+    """Return the parts; what several of them, or the account itself, say is said once.
+
+    It stands at the first part that says it, with the names of the parts that do.
+    """
+    texts = {entry.scope: entry.error or _excuse(covered, entry, now) for entry in covered.entries}
+    said: set[str] = set()
+    rows = []
+    for place, entry in enumerate(covered.entries):
+        named = [covered.account.blocked_reason] if place == 0 else []
+        lines = [
+            _of_parts(text, texts) for text in [*named, texts[entry.scope]] if text not in said
+        ]
+        said |= {*named, texts[entry.scope]}
+        rows.append(_scope_row(entry, lines=list(dict.fromkeys(line for line in lines if line))))
+        rows[-1]["is_said_above"] = bool(texts[entry.scope]) and not rows[-1]["lines"]
+    return rows
+
+
+def _of_parts(text: str, texts: Mapping[str, str]) -> str:
+    parts = [scope for scope, each in texts.items() if text and each == text]
+    return f"{text} ({', '.join(parts)})" if len(parts) > 1 else text
+
+
+def _scope_row(entry: CoverageEntry, *, lines: Sequence[str]) -> dict[str, Any]:
     refusals = [each for each in entry.refusals if isinstance(each, dict)]
     return {
         "name": entry.scope,
@@ -123,7 +147,7 @@ def _scope_row(entry: CoverageEntry, excuse: str) -> dict[str, Any]:
         ],
         "more_refusals": max(entry.refused - len(refusals[:_MOST_REFUSALS]), 0),
         "tried_at": entry.tried_at,
-        "error": entry.error or excuse,
+        "lines": lines,
     }
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -18,9 +19,11 @@ from positions.alerts.models import (
     IncidentState,
 )
 from positions.alerts.rules import Level, RuleKind
+from positions.alerts.thresholds import measure_positions
 from positions.alerts.wording import subject_text, value_text
-from positions.engine.types import Source
+from positions.engine.types import PositionState, Source
 from positions.live_cells import TAGGED
+from positions.models import Position
 from positions.pages.headline import Sentence
 from positions.risk import registry as measures
 from riskhub import formatting
@@ -36,12 +39,38 @@ _DELIVERY_TONES = {
 _LONGEST = 300
 
 
-def alerts_sentence(open_count: int, worst: str) -> Sentence:
-    """Return the first sentence of the alerts page."""
-    if not open_count:
-        return Sentence(before="Nothing is firing", severity="calm")
-    noun = "alert is" if open_count == 1 else "alerts are"
-    return Sentence(before=f"{formatting.count(open_count)} {noun} open", severity=worst)
+def alerts_sentence(*, firing: int, acknowledged: int, worst: str) -> Sentence:
+    """Return the first sentence of the alerts page: what somebody still has to look at.
+
+    worst  severity of what is firing
+    """
+    rest = f", {formatting.count(acknowledged)} acknowledged" if acknowledged else ""
+    if not firing:
+        return Sentence(before=f"Nothing is firing{rest}", severity="" if rest else "calm")
+    noun = "alert is" if firing == 1 else "alerts are"
+    return Sentence(before=f"{formatting.count(firing)} {noun} open{rest}", severity=worst)
+
+
+def worst_firing(incidents: Sequence[Incident]) -> str:
+    """Return the severity of the most urgent firing one; "" for none. They come in that order."""
+    firing = (each.severity for each in incidents if each.state == IncidentState.FIRING)
+    return next(firing, "")
+
+
+def current_values(incidents: Sequence[Incident], *, now: datetime) -> dict[int, str]:
+    """Return what the measure of each threshold incident is now, as text, by the incident's id."""
+    watched: dict[str, dict[int, Position]] = {}
+    for each in incidents:
+        name = each.rule.measure if each.rule and each.rule.kind == RuleKind.THRESHOLD else ""
+        if each.position is not None and name in measures.names():
+            watched.setdefault(name, {})[each.pk] = each.position
+    texts: dict[int, str] = {}
+    for name, held in watched.items():
+        values = measure_positions(names=[name], positions=list(held.values()), now=now)[name]
+        for (pk, position), value in zip(held.items(), values.tolist(), strict=True):
+            is_known = position.state != PositionState.GONE and not math.isnan(value)
+            texts[pk] = value_text(value if is_known else None, measures.get(name).unit)
+    return texts
 
 
 def incident_row(incident: Incident) -> dict[str, Any]:
@@ -164,6 +193,7 @@ def rule_row(rule: AlertRule) -> dict[str, Any]:
         "steps": [_step_words(rule, step) for step in rule.ladder],
         "scope": _scope_words(rule.scope),
         "for": formatting.duration(rule.for_s) if rule.for_s else "",
+        "clear": formatting.duration(rule.clear_for_s) if rule.clear_for_s else "",
         "repeat": formatting.duration(rule.repeat_s) if rule.repeat_s else "",
     }
 

@@ -8,6 +8,7 @@ from itertools import pairwise
 from statistics import median
 from typing import Any
 
+from positions.engine.types import PositionState
 from positions.models import Position, Reading
 from riskhub import formatting
 
@@ -32,7 +33,7 @@ def price_chart(
     position: Position, *, readings: Sequence[Reading], range_name: str
 ) -> dict[str, Any]:
     """Return the chart's data, the rows of its table and its note."""
-    points = _with_holes(readings)
+    points = [*_with_holes(readings), *_present(position, readings)]
     chart = {
         "symbol": position.market.symbol,
         "simulated": position.account.is_simulated,
@@ -48,6 +49,15 @@ def price_chart(
         "chart_rows": [_table_row(reading) for reading in _thin(readings)],
         "chart_note": f"last {range_name}, mark price at each reading" if readings else "",
     }
+
+
+def _present(position: Position, readings: Sequence[Reading]) -> list[tuple[datetime, Position]]:
+    """The price that the rest of the page shows, which is newer than the last reading kept."""
+    at, state = position.price_received_at, PositionState(position.state)
+    is_over = state.is_ended or state is PositionState.GONE
+    if at is None or is_over or (readings and at <= readings[-1].received_at):
+        return []
+    return [(at, position)]
 
 
 def _with_holes(readings: Sequence[Reading]) -> list[tuple[datetime, Reading | None]]:

@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from django.urls import reverse
 
 from positions.engine.types import PositionState, Severity
-from positions.live_cells import is_bankrupt, shown
 from positions.models import Position
 from positions.overview import TARGET_DISTANCE, Headline, Summary
+from positions.pages.phrases import FIRST, Phrase, figure_of, kind_of
 from positions.pages.rows import label_of, state_of
 from positions.selectors import AccountCoverage
 from riskhub import formatting
 from venues import registry
 
-DISTANCE = "liquidation_distance"
 _MOST_NAMES = 3
 # Reasons of the engine that begin so are answers: no price liquidates such a position.
 _SAFE = "none:"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of the second line.
+
+    field  the figure of the position that it shows, so that it moves live
+    at     an instant whose age it shows
+    """
+
+    text: str = ""
+    field: str = ""
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +40,11 @@ class Sentence:
     """A headline in the parts that its template sets apart.
 
     figure, figure_end  what is set in the colour of the severity
-    field               the field of the position that `figure` shows, so that it moves live
+    own                 of the second line, what speaks of the position alone
+    sub                 the rest of it
     position_id, url    of the position it speaks of; "" for none
+    label, phrases      its name, and what can be said of it live; none: the words stand still
+    is_first            whether it goes to another position when that one dies first
     """
 
     before: str
@@ -37,10 +52,28 @@ class Sentence:
     figure: str = ""
     figure_end: str = ""
     after: str = ""
+    own: Sequence[Part] = ()
     sub: str = ""
-    field: str = ""
     position_id: str = ""
     url: str = ""
+    label: str = ""
+    phrases: Mapping[str, Phrase] = field(default_factory=dict)
+    is_first: bool = False
+
+
+def say(position: Position, *, label: str, phrases: Mapping[str, Phrase]) -> Sentence:
+    """Return what the phrases say of a position, without a second line."""
+    phrase = phrases[kind_of(position)]
+    return Sentence(
+        before=phrase.before.format(label),
+        severity=position.severity,
+        figure=figure_of(position, phrase),
+        figure_end=phrase.end,
+        after=phrase.after,
+        position_id=str(position.pk),
+        label=label,
+        phrases=phrases,
+    )
 
 
 def say_first(summary: Summary, *, now: datetime) -> Sentence:
@@ -74,40 +107,17 @@ def _all_seen(summary: Summary) -> str:
 
 def _first(summary: Summary, headline: Headline, unseen: str, now: datetime) -> Sentence:
     position = headline.position
+    own = _join(_advice(headline), _say_stale(position, now))
     return replace(
-        _danger(position),
-        severity=position.severity,
+        say(position, label=label_of(position), phrases=FIRST),
+        own=[Part(own)] if own else [],
         sub=_join(
             "Only simulated positions are held." if position.account.is_simulated else "",
-            _advice(headline),
-            _say_stale(position, now),
             _unranked(summary),
             unseen,
         ),
-        position_id=str(position.pk),
         url=reverse("position", args=[position.pk]),
-    )
-
-
-def _danger(position: Position) -> Sentence:
-    label = label_of(position)
-    distance = position.liquidation_distance
-    if is_bankrupt(position):
-        return Sentence(
-            f"{label} is", figure="bankrupt", after=": its losses exceed its collateral"
-        )
-    if distance is not None and distance <= 0:
-        return Sentence(
-            f"{label} is beyond its liquidation price by",
-            figure=formatting.percent(-distance, digits=1),
-            after=", still reported open",
-        )
-    is_near = position.severity in {Severity.CRITICAL, Severity.WARNING}
-    return Sentence(
-        f"{label} {'dies' if is_near else 'would die'} first:",
-        figure=shown(position, DISTANCE).text,
-        figure_end=" away",
-        field=DISTANCE,
+        is_first=True,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -11,16 +11,17 @@ from django.http import QueryDict
 from django.urls import reverse
 
 from positions import overview as overviews
-from positions.live_cells import shown
+from positions.live_cells import cells, shown
 from positions.models import Position
-from positions.overview import Overview, Summary, Total, Totals
+from positions.overview import Contender, Overview, Summary, Total, Totals
+from positions.pages import filters
 from positions.pages.headline import say_first
 from positions.pages.rows import LIVE_STATES, build_rows, label_of
 from positions.selectors import PositionFilters
 from riskhub import formatting
+from riskhub.teams.models import Team
 from venues import registry
 
-_LONGEST = 80
 _BOOKS = {"0": "real", "1": "simulated"}
 _NO_DOLLARS = "no US dollar price is known"
 
@@ -31,6 +32,8 @@ class Asked:
 
     filters: PositionFilters
     sort: str
+    # A sentence for each part of the address that means nothing here.
+    left_out: tuple[str, ...] = ()
 
     @property
     def query(self) -> str:
@@ -42,17 +45,15 @@ class Asked:
         return query.urlencode()
 
 
-def read_query(query: Mapping[str, str]) -> Asked:
-    """Return the filters and the order an address names; what is not known is ignored."""
-    values = {each.name: _text(query.get(each.name, "")) for each in fields(PositionFilters)}
-    sort = query.get("sort", "")
-    is_known = sort.removeprefix("-") in overviews.SORTS
-    return Asked(PositionFilters(**values), sort if is_known else overviews.DEFAULT_SORT)
+def read_query(query: QueryDict, *, team: Team) -> Asked:
+    """Return the filters and the order an address names; what there is not is said to be left out.
 
-
-def _text(value: str) -> str:
-    # PostgreSQL refuses a zero byte in any text.
-    return value.replace("\0", "")[:_LONGEST]
+    Leaving a filter out shows more than was asked for, which hides no position.
+    """
+    checked = filters.check(query, team=team)
+    values = {each.name: checked.values.get(each.name, "") for each in fields(PositionFilters)}
+    sort = checked.values.get("sort", overviews.DEFAULT_SORT)
+    return Asked(PositionFilters(**values), sort, checked.left_out)
 
 
 def overview_context(found: Overview, *, asked: Asked, now: datetime) -> dict[str, Any]:
@@ -85,6 +86,19 @@ def summary_context(summary: Summary, *, asked: Asked, now: datetime) -> dict[st
         "sentence": say_first(summary, now=now),
         "books": [_book(totals) for totals in summary.totals],
         "summary_url": f"{url}?{asked.query}" if asked.query else url,
+        "front": [_contender(each) for each in summary.front],
+    }
+
+
+def _contender(contender: Contender) -> dict[str, Any]:
+    """A position that may come first, as static/js/front.js keeps it."""
+    position = contender.position
+    return {
+        **cells(position=position, names=("liquidation_distance", "margin_ratio")),
+        "label": label_of(position),
+        "url": reverse("position", args=[position.pk]),
+        "is_simulated": position.account.is_simulated,
+        "is_shown": contender.is_shown,
     }
 
 
@@ -99,8 +113,8 @@ def _facts(totals: Totals) -> list[dict[str, str]]:
         _sum(
             "Unrealised", totals.unrealized_pnl, note="since entry", write=formatting.signed_money
         ),
-        _extreme("Nearest", totals.nearest, "liquidation_distance"),
-        _extreme("Highest margin ratio", totals.fullest, "margin_ratio"),
+        _extreme("Nearest", "nearest", totals.nearest, "liquidation_distance"),
+        _extreme("Highest margin ratio", "fullest", totals.fullest, "margin_ratio"),
     ]
 
 
@@ -123,11 +137,14 @@ def _sum(
     return fact
 
 
-def _extreme(label: str, position: Position | None, name: str) -> dict[str, str]:
+def _extreme(label: str, kind: str, position: Position | None, name: str) -> dict[str, str]:
     if position is None:
         return {"label": label, "value": formatting.DASH, "note": "not known of any position"}
     return {
         "label": label,
+        # It goes to another position when that one takes the place: static/js/front.js.
+        "extreme": kind,
+        "book": "simulated" if position.account.is_simulated else "real",
         "value": shown(position, name).text,
         "note": label_of(position),
         "severity": position.severity,

@@ -7,17 +7,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from django.urls import reverse
 
 from positions.engine.types import ContractKind, MarginMode, PositionState, Source
 from positions.fields import POSITION_FIELDS, FieldKind, PositionField
 from positions.freshness import price_stale_after_s, stale_after_s
-from positions.live_cells import FORMS, Shown, is_as_of_price, is_bankrupt, shown
+from positions.live_cells import FORMS, Shown, is_as_of_price, shown
 from positions.models import Event, Life, Position, Reading
 from positions.pages.charts import RANGES, price_chart
-from positions.pages.headline import DISTANCE, Sentence
+from positions.pages.headline import Part, Sentence, say
+from positions.pages.phrases import OWN
 from positions.pages.rows import LIVE_STATES, badges_of, label_of, state_of, title_of
+from positions.pages.words import words_of
 from riskhub import formatting
 from venues import registry
 
@@ -53,11 +56,9 @@ def position_context(
         "budget_s": stale_after_s(position.account.poll_budget_s),
         "price_budget_s": price_stale_after_s(),
         **price_chart(position, readings=readings, range_name=range_name),
-        "tabs": [
-            {"name": name, "url": f"?range={name}", "is_current": name == range_name}
-            for name in RANGES
-        ],
+        "tabs": [_tab(name, range_name) for name in RANGES],
         "cells": {name: shown(position, name) for name in FORMS},
+        "dollars": shown(position, "collateral_usd", may_be_coins=False),
         "gap": _gap(position),
         "acts_on": _acts_on(position, venue),
         "rule": _rule(position),
@@ -68,6 +69,11 @@ def position_context(
         "raw": json.dumps(position.raw, indent=2, ensure_ascii=False, default=str),
         "is_gone": position.state == PositionState.GONE,
     }
+
+
+def _tab(name: str, current: str) -> dict[str, Any]:
+    query = urlencode({"range": name})
+    return {"name": name, "url": f"?{query}", "is_current": name == current}
 
 
 def _crumbs(position: Position, venue: str) -> list[dict[str, str]]:
@@ -92,39 +98,27 @@ def say_position(position: Position, *, now: datetime) -> Sentence:
             sub="A complete answer of the venue no longer showed it, and no close, liquidation or "
             f"settlement explains that yet. {_last_words(position, now)}",
         )
-    return replace(
-        _distance(position, title),
-        severity=position.severity,
-        sub=f"{_liquidated_at(position)} {_last_words(position, now)}",
-        position_id=str(position.pk),
-    )
+    own = [
+        *_liquidation_at(position),
+        Part(" Last read "),
+        Part(at=position.received_at),
+        Part(" ago."),
+    ]
+    return replace(say(position, label=title, phrases=OWN), own=own)
 
 
-def _distance(position: Position, title: str) -> Sentence:
-    distance = position.liquidation_distance
-    if is_bankrupt(position):
-        return Sentence(
-            f"{title} is", figure="bankrupt", after=": its losses exceed its collateral"
-        )
-    if distance is None:
-        return Sentence(f"{title}, its distance from liquidation is", figure="not known")
-    if distance <= 0:
-        text = formatting.percent(-distance, digits=1)
-        return Sentence(f"{title},", figure=text, after=" beyond liquidation, still reported open")
-    return Sentence(
-        f"{title},",
-        figure=shown(position, DISTANCE).text,
-        figure_end=" from liquidation",
-        field=DISTANCE,
-    )
-
-
-def _liquidated_at(position: Position) -> str:
+def _liquidation_at(position: Position) -> list[Part]:
     price = shown(position, "liquidation_price")
     if price.value is None:
-        return f"No liquidation price: {price.reason or 'no reason was given'}."
-    whose = "our number" if price.source == Source.DERIVED else "the venue's word"
-    return f"Liquidated at {price.text}, {whose}; mark {shown(position, 'mark_price').text}."
+        return [Part(f"No liquidation price: {price.reason or 'no reason was given'}.")]
+    whose = "our number" if price.source == Source.DERIVED else "by the venue’s word"
+    return [
+        Part("Liquidation at "),
+        Part(price.text, field="liquidation_price"),
+        Part(f", {whose}; mark "),
+        Part(shown(position, "mark_price").text, field="mark_price"),
+        Part("."),
+    ]
 
 
 def _last_words(position: Position, now: datetime) -> str:
@@ -177,18 +171,19 @@ def _figure_row(field: PositionField, position: Position) -> dict[str, Any]:
     provenance = position.provenance
     row: dict[str, Any] = {
         "name": field.name,
-        "label": field.name.replace("_", " "),
-        "help": field.help,
+        "label": words_of(field).label,
+        "help": words_of(field).help,
         "times": _times(field, position),
         "source": provenance.sources.get(field.name, "") if field.has_source else "",
     }
     if field.kind is FieldKind.NUMBER:
-        figure = shown(position, field.name)
+        figure = shown(position, field.name, may_be_coins=False)
         return row | {
             "cell": figure,
+            "in_dollars": field.unit == "USD",
             "unit": _unit(field, figure, position),
             "source": figure.source,
-            "reason": figure.reason if figure.value is None else "",
+            "reason": figure.reason if figure.value is None and not figure.is_beyond else "",
         }
     text = _text(field, position)
     is_known = text not in {"", formatting.DASH}
@@ -221,7 +216,7 @@ def _text(field: PositionField, position: Position) -> str:
     texts = {
         "id": str(position.pk),
         "life": str(position.life_id or ""),
-        "venue": position.account.venue,
+        "venue": registry.label(position.account.venue),
         "account": position.account.label,
         "symbol": position.market.symbol,
         "asset": position.market.asset,
@@ -235,11 +230,13 @@ def _times(field: PositionField, position: Position) -> dict[str, Any]:
     if field.kind is FieldKind.TEXT:
         return {}
     if is_as_of_price(position, field.name) and position.price_received_at:
-        venue, received = position.price_venue_time, position.price_received_at
+        venue, received, of = position.price_venue_time, position.price_received_at, "price_at"
     else:
-        venue, received = position.venue_time, position.received_at
+        venue, received, of = position.venue_time, position.received_at, ""
     return {
         "received": received,
+        # Live figures bring this time along.
+        "of": of,
         "all": f"The venue's time: {formatting.timestamp(venue)}\n"
         f"Received: {formatting.timestamp(received)}\n"
         f"Stored: {formatting.timestamp(position.committed_at)}",

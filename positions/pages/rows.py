@@ -35,6 +35,7 @@ class Row:
     title     the asset, or the symbol where the venue does not list it
     label     how a person speaks of it: "SOL short on Bybit"
     sort      data-sort of the row; None sorts last
+    at        when its newest figure arrived: of the reading or of the price
     budget_s  seconds after which its age is stale
     """
 
@@ -51,6 +52,7 @@ class Row:
     sort: float | None
     badges: tuple[str, ...]
     as_of: datetime
+    at: datetime
     budget_s: float
     cells: Mapping[str, Shown]
 
@@ -72,6 +74,7 @@ def build_row(position: Position, *, now: datetime) -> Row:
         sort=sort_key(position),
         badges=badges_of(position),
         as_of=position.received_at,
+        at=max(position.received_at, position.price_received_at or position.received_at),
         budget_s=stale_after_s(position.account.poll_budget_s),
         cells={name: shown(position, name) for name in COLUMNS},
     )

@@ -238,6 +238,7 @@ def figure(
     reason: str = "",
     field: str = "",
     is_tagged: bool = True,
+    in_dollars: bool = False,
 ) -> SafeString:
     """Show a figure with its unit, its source and its reason.
 
@@ -249,9 +250,11 @@ def figure(
     reason  why it is unknown, or why we computed it
     field   the name by which live.js finds it
     is_tagged  False where no venue gives such a figure, so that "ours" would say nothing
+    in_dollars live.js may not put the amount in coins here
     """
     text = _figure_text(value, form=form, unit=unit, digits=digits)
-    quiet = "" if is_tagged else SafeString(" data-quiet")
+    marks = [(not is_tagged, " data-quiet"), (in_dollars, " data-dollars")]
+    quiet = SafeString("".join(mark for is_so, mark in marks if is_so))
     if text == formatting.DASH:
         return _unknown_figure(reason=words(reason), field=field, quiet=quiet)
     is_apart = unit and form not in _FIGURES_IN_UNITS
@@ -342,16 +345,22 @@ def badge(kind: object, text: str = "", *, tone: str = "") -> SafeString:
 
 
 @register.simple_tag
-def age_since(instant: object, *, now: object, budget_s: object = None) -> SafeString:
-    """Show the age of a reading; the browser keeps it ticking. Beyond its budget it is stale."""
+def age_since(
+    instant: object, *, now: object, budget_s: object = None, is_fixed: bool = False
+) -> SafeString:
+    """Show the age of a reading; the browser keeps it ticking. Beyond its budget it is stale.
+
+    is_fixed  it is no reading of a position: live figures leave its instant alone
+    """
     at, present = _instant(instant), _instant(now)
     if at is None or present is None:
         return _unknown_figure(reason="never read", field="age")
     seconds = (present - at).total_seconds()
     budget = _number(budget_s)
     return format_html(
-        '<time class="age" datetime="{0}" data-age-at="{0}"{1}{2}>{3}</time>',
+        '<time class="age" datetime="{0}" data-age-at="{0}"{1}{2}{3}>{4}</time>',
         formatting.iso(at),
+        SafeString(" data-age-fixed") if is_fixed else "",
         _attribute("data-age-budget", formatting.decimal_string(budget)),
         SafeString(" data-stale") if budget is not None and seconds > budget else "",
         formatting.age(seconds),

@@ -27,11 +27,15 @@ def alerts(request: HttpRequest) -> HttpResponse:
     open_rows = selectors.open_incidents(team=team)
     shown = list(open_rows[:_MOST_OPEN])
     count = len(shown) if len(shown) < _MOST_OPEN else open_rows.count()
+    firing = selectors.firing_incidents(team=team).count()
+    values = pages.current_values(shown, now=now)
     recent = selectors.incidents(team=team, states=[IncidentState.RESOLVED])[:_MOST_RECENT]
     context = {
         "now": now,
-        "sentence": pages.alerts_sentence(count, shown[0].severity if shown else ""),
-        "open": [pages.incident_row(each) for each in shown],
+        "sentence": pages.alerts_sentence(
+            firing=firing, acknowledged=count - firing, worst=pages.worst_firing(shown)
+        ),
+        "open": [{**pages.incident_row(each), "value": values.get(each.pk)} for each in shown],
         "more_open": count - len(shown),
         "recent": [pages.incident_row(each) for each in recent],
         "rules": [pages.rule_row(each) for each in selectors.rules(team=team)],

@@ -8,10 +8,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
 
-from riskhub.teams.models import Team
+from riskhub.teams.models import Role, Team
 
 NO_TEAM = "You are in no team yet. An owner of a team can add you."
 ONLY_LOOK = "Your role lets you look, not change. An owner of your team can change roles."
+
+ONLY_OWNERS = "Only an owner of the team can change who is in it."
 
 
 def team_of(request: HttpRequest) -> Team:
@@ -28,6 +30,20 @@ def writer_team_of(request: HttpRequest) -> Team:
     if not is_writer(request):
         raise PermissionDenied(ONLY_LOOK)
     return team
+
+
+def owner_team_of(request: HttpRequest) -> Team:
+    """Return the team if this member may change who is in it; raises PermissionDenied."""
+    team = team_of(request)
+    if not is_owner(request):
+        raise PermissionDenied(ONLY_OWNERS)
+    return team
+
+
+def is_owner(request: HttpRequest) -> bool:
+    """Tell whether the person who asks owns the team."""
+    membership = getattr(request, "membership", None)
+    return membership is not None and membership.role == Role.OWNER
 
 
 def is_writer(request: HttpRequest) -> bool:

@@ -6,10 +6,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.csrf import requires_csrf_token
 
-from positions.views.base import NO_TEAM, ONLY_LOOK
+from positions.views.base import NO_TEAM, ONLY_LOOK, ONLY_OWNERS
 
 _KNOWN = {
     NO_TEAM: ("You are in no team yet", "An owner of a team can add you."),
+    ONLY_OWNERS: ("Your role does not allow this", f"Nothing was changed. {ONLY_OWNERS}"),
     ONLY_LOOK: (
         "Your role does not allow this",
         "Nothing was changed. An owner of your team can change roles.",

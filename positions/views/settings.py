@@ -8,17 +8,21 @@ from django.contrib import messages
 from django.contrib.auth import views as auth
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse_lazy
+from django.urls import reverse, reverse_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from positions.context import frame_of
-from positions.forms import TokenForm
-from positions.views.base import is_writer, team_of, user_of
+from positions.forms import MemberForm, TokenForm
+from positions.views import once
+from positions.views.base import is_owner, is_writer, team_of, user_of
 from riskhub import clock
-from riskhub.teams import tokens
+from riskhub.teams import members, tokens
 from riskhub.teams.middleware import SESSION_KEY
-from riskhub.teams.models import Membership, Team
+from riskhub.teams.models import Membership, Role, Team
 from riskhub.teams.tokens import TokenError
+
+# Names under which a secret waits for the page that shows it.
+_NEW_TOKEN, NEW_MEMBER = "token", "member"
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -26,11 +30,13 @@ def settings(request: HttpRequest) -> HttpResponse:
     """The team and its members, REST tokens, the theme; POST makes a token."""
     team = team_of(request)
     if request.method != "POST":
-        return _page(request, team, TokenForm())
+        return settings_page(request, team)
     form = TokenForm(request.POST)
     text = _make_token(request, team, form) if form.is_valid() else ""
-    # The text is shown in this very answer and nowhere else: a redirect would have to keep it.
-    return _page(request, team, TokenForm() if text else form, token_text=text)
+    if not text:
+        return settings_page(request, team, token_form=form)
+    once.keep(request, name=_NEW_TOKEN, texts={"token": text}, now=clock.now())
+    return redirect(f"{reverse('settings')}#tokens")
 
 
 def _make_token(request: HttpRequest, team: Team, form: TokenForm) -> str:
@@ -51,19 +57,31 @@ def _make_token(request: HttpRequest, team: Team, form: TokenForm) -> str:
     return text
 
 
-def _page(
-    request: HttpRequest, team: Team, form: TokenForm, *, token_text: str = ""
+def settings_page(
+    request: HttpRequest,
+    team: Team,
+    *,
+    token_form: TokenForm | None = None,
+    member_form: MemberForm | None = None,
 ) -> HttpResponse:
-    members = Membership.objects.filter(team=team).select_related("user").order_by("pk")
+    """Return the page; a form that was refused stands in it with its sentences.
+
+    What a form has just made is shown by this page alone, and by it once.
+    """
+    now = clock.now()
     mine = Membership.objects.filter(user=user_of(request)).select_related("team").order_by("pk")
     context = {
-        "now": clock.now(),
-        "members": members,
+        "now": now,
+        "members": members.list_for(team=team),
         "memberships": mine,
         "tokens": [_token_row(each) for each in tokens.list_for(team=team)],
-        "form": form,
-        "token_text": token_text,
+        "form": token_form or TokenForm(),
+        "token_text": once.take(request, name=_NEW_TOKEN, now=now).get("token", ""),
+        "member_form": member_form or MemberForm(auto_id="member_%s"),
+        "new_member": once.take(request, name=NEW_MEMBER, now=now),
+        "roles": Role.values,
         "is_writer": is_writer(request),
+        "is_owner": is_owner(request),
     }
     response = render(request, "settings/settings.html", context)
     response["Cache-Control"] = "no-store"

@@ -13,7 +13,11 @@ import shutil
 from pathlib import Path
 
 CAP_BYTES = 5_000_000
-_LOUD = ("warning", "error", "critical")
+# A warning is for whoever reads the log: it asks nothing of the person at the terminal.
+_LOUD = ("error", "critical")
+# What somebody else sent is no fault here, however loudly Django says it; a host name that is not
+# served is the operator's to allow.
+_OF_REQUESTS, _FOR_OPERATOR = "django.security.", "django.security.DisallowedHost"
 
 
 class LogFile:
@@ -64,7 +68,7 @@ class LogFile:
 
 
 def loud_part(line: str) -> str | None:
-    """Return what the console should say of a log line, on one line; None below a warning."""
+    """Return what the console should say of a log line, on one line; None below an error."""
     if not line.startswith("{"):
         level, _, text = line.partition(":")
         return f"{level.lower()}: {text.strip()}" if level.lower() in _LOUD else None
@@ -72,6 +76,8 @@ def loud_part(line: str) -> str | None:
         event = json.loads(line)
     except ValueError:
         return None
-    level = str(event.get("level", "")).lower()
+    level, logger = str(event.get("level", "")).lower(), str(event.get("logger", ""))
+    if logger.startswith(_OF_REQUESTS) and logger != _FOR_OPERATOR:
+        return None
     first = (str(event.get("event", line)).strip().splitlines() or [""])[0]
     return f"{level}: {first}" if level in _LOUD else None

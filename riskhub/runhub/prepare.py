@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import secrets
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,13 +26,12 @@ from django.db.migrations.executor import MigrationExecutor
 from positions.alerts.defaults import ensure_defaults
 from riskhub import logs
 from riskhub.runhub.backup import copy_database
+from riskhub.teams.members import new_password
 from riskhub.teams.models import Membership, Role
 from riskhub.teams.services import default_team
 from venues.reference.demo import ensure_demo
 
 FIRST_USER = "admin"
-# No letter or digit that is read as another one.
-_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 
 Say = Callable[[str], None]
 
@@ -71,7 +69,7 @@ def first_login(*, now: datetime) -> Login:
         person = people.objects.filter(is_active=True).order_by("pk").first()
         if person:
             return Login(person.get_username())
-        password = "-".join("".join(secrets.choice(_ALPHABET) for _ in range(4)) for _ in range(4))
+        password = new_password()
         person = people.objects.create_user(username=FIRST_USER, password=password)
         team = default_team(now=now)
         Membership.objects.create(team=team, user=person, role=Role.OWNER)

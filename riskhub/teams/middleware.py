@@ -21,6 +21,11 @@ def membership_of(request: HttpRequest) -> Membership | None:
     return (chosen and mine.filter(team_id=chosen).first()) or mine.order_by("id").first()
 
 
+def is_member(*, pk: int) -> bool:
+    """Tell whether a membership still stands, and its person may still sign in."""
+    return Membership.objects.filter(pk=pk, user__is_active=True).exists()
+
+
 class TeamMiddleware(MiddlewareMixin):
     """Set `request.membership` and `request.team`; None for strangers and public views."""
 

@@ -7,6 +7,7 @@
   const BULKHEAD = 3; // px between compartments
   const QUAY = 18; // px between venues
   const NARROWEST = 20; // px
+  const LABELLED = 56; // px: room for a name and a number
   const USUAL = 46; // px a compartment should have on the average before rows are added
   const CROWDED = 26; // the same where there are more than MANY
   const MANY = 40;
@@ -38,11 +39,28 @@
     return items.map((item) => (item.collateral_usd > 0 ? Math.sqrt(item.collateral_usd) : middling));
   }
 
+  function isFlooded(item) {
+    return Boolean(item.is_bankrupt) || item.margin_ratio > 0.5;
+  }
+
+  // What is critical and all that is half full say their name and their number, and so does the
+  // worst one, which need not be the first once prices have moved.
+  function mark(items) {
+    const urgency = (item) => (item.is_bankrupt ? -Infinity : format.isNumber(item.distance) ? item.distance : Infinity);
+    const worst = items.reduce((one, item) => (urgency(item) < urgency(one) ? item : one), items[0]);
+    for (const item of items) item.mustSay = item === worst || isFlooded(item) || item.severity === "critical";
+  }
+
+  function ratioText(item) {
+    if (item.is_bankrupt) return "bankrupt";
+    return item.margin_ratio >= 0 && format.isNumber(item.margin_ratio) ? format.percent(item.margin_ratio) : "unknown";
+  }
+
   function place(items, weights, scale, width) {
     const rows = [[]];
     let x = 0;
     items.forEach(function (item, i) {
-      const size = Math.min(Math.max(NARROWEST, weights[i] * scale), width);
+      const size = Math.min(Math.max(item.mustSay ? LABELLED : NARROWEST, weights[i] * scale), width);
       let row = rows[rows.length - 1];
       const before = row[row.length - 1];
       let gap = before ? (before.item.venue === item.venue ? BULKHEAD : QUAY) : 0;
@@ -61,6 +79,7 @@
   // The largest scale at which all fits in the rows wanted; one scale for every row.
   function pack(items, width) {
     const weights = weigh(items);
+    mark(items);
     const usual = items.length > MANY ? CROWDED : USUAL;
     const wanted = Math.max(1, Math.ceil((items.length * usual) / width));
     const least = place(items, weights, 0, width).length;
@@ -78,7 +97,7 @@
   function hover(item) {
     const name = item.isMerged ? `${item.label.slice(1)} more` : `${item.label} ${item.side || ""}`;
     const lines = [`${charts.plain(name)}, ${charts.plain(item.venue)}`];
-    lines.push(`margin ratio ${item.isMerged ? "up to " : ""}${item.margin_ratio >= 0 && format.isNumber(item.margin_ratio) ? format.percent(item.margin_ratio) : "unknown"}`);
+    lines.push(`margin ratio ${item.isMerged ? "up to " : ""}${ratioText(item)}`);
     if (format.isNumber(item.distance)) lines.push(`${format.percent(item.distance)} from liquidation`);
     lines.push(`collateral ${format.isNumber(item.collateral_usd) ? format.dollars(item.collateral_usd) : "unknown"}`);
     if (item.is_simulated) lines.push("simulated");
@@ -114,7 +133,7 @@
   }
 
   function level(box) {
-    return Math.min(Math.max(box.item.margin_ratio, 0), OVERFLOW);
+    return box.item.is_bankrupt ? OVERFLOW : Math.min(Math.max(box.item.margin_ratio, 0), OVERFLOW);
   }
 
   function water(boxes, theme) {
@@ -161,15 +180,17 @@
   }
 
   function ratios(boxes, theme) {
-    return boxes.filter((box) => box.isKnown && box.item.severity !== "calm").map(function (box) {
-      const text = `${SHAPES[box.item.severity] || ""} ${format.percent(box.item.margin_ratio).replace(" ", "\u00a0")}`;
+    return boxes.filter((box) => box.isKnown && (box.item.severity !== "calm" || box.item.mustSay)).map(function (box) {
+      const shape = box.item.is_bankrupt ? "" : SHAPES[box.item.severity] || "";
+      const text = `${shape} ${format.keepUnits(ratioText(box.item))}`.trim();
       return {
         x: box.left + 2,
         // Over shallow water the name stands on the surface: the ratio goes above it.
-        y: box.base + level(box) - (level(box) > 0.84 ? 0.02 : 0) + (box.isShallow ? box.labelHeight : 0),
+        // Under the deck's line, not on it.
+        y: box.base + Math.min(level(box), 0.97) - (level(box) > 0.84 ? 0.02 : 0) + (box.isShallow ? box.labelHeight : 0),
         at: level(box) > 0.84 ? "bottom right" : "top right",
         color: theme[box.item.severity] || theme.unknown,
-        text: box.width > 50 ? text : SHAPES[box.item.severity],
+        text: box.width > 50 ? text : SHAPES[box.item.severity] || "",
       };
     });
   }
@@ -220,7 +241,7 @@
       const pitch = 1 + above + below;
       rows.forEach((row, i) => row.forEach((box) => {
         box.base = -i * pitch;
-        box.isKnown = format.isNumber(box.item.margin_ratio) && box.item.margin_ratio >= 0;
+        box.isKnown = Boolean(box.item.is_bankrupt) || (format.isNumber(box.item.margin_ratio) && box.item.margin_ratio >= 0);
         box.isShallow = box.isKnown && level(box) * hullPx < LABEL_PX;
         box.labelHeight = 15 / hullPx;
       }));
@@ -266,6 +287,7 @@
         isChanged = true;
         const ratio = (change.cells || {}).margin_ratio;
         if (ratio && ratio.value !== undefined) item.margin_ratio = ratio.value;
+        if (ratio) item.is_bankrupt = Boolean(change.is_bankrupt);
         if (change.severity) item.severity = change.severity;
         if (change.distance !== undefined) item.distance = change.distance;
       }

@@ -6,6 +6,8 @@
   const MOST_POINTS = 6000;
   const TABLE_ROWS = 48;
   const LABEL_PX = 16;
+  const TALL_LABEL_PX = 29; // two lines, where the chart is narrow
+  const NARROW_MARGIN_PX = 84;
 
   function last(values) {
     for (let i = values.length - 1; i >= 0; i -= 1) if (format.isNumber(values[i])) return values[i];
@@ -66,12 +68,12 @@
     let above = -Infinity;
     return wanted.map(function ([name, value, color, isStrong]) {
       const lineAt = (range[1] - value) * perUnit;
-      const at = Math.max(lineAt, above + LABEL_PX);
+      const at = Math.max(lineAt, above + (isWide ? LABEL_PX : TALL_LABEL_PX));
       above = at;
       return {
-        xref: "paper", x: 1, xanchor: isWide ? "left" : "right", y: value, yanchor: isWide ? "middle" : "bottom",
-        yshift: lineAt - at, xshift: isWide ? 8 : -2, showarrow: false, align: "left", bgcolor: isWide ? "rgba(0,0,0,0)" : theme.sheet, borderpad: 1,
-        text: `${format.price(value)} ${name}`, font: { color, size: 12, weight: isStrong ? 600 : 400 },
+        xref: "paper", x: 1, xanchor: "left", y: value, yanchor: "middle",
+        yshift: lineAt - at, xshift: 8, showarrow: false, align: "left", borderpad: 1,
+        text: `${format.price(value)}${isWide ? " " : "<br>"}${name}`, font: { color, size: isWide ? 12 : 11, weight: isStrong ? 600 : 400 },
       };
     });
   }
@@ -102,10 +104,10 @@
     return all;
   }
 
-  function axes(data, theme, range) {
+  function axes(data, theme, range, isWide) {
     const common = { fixedrange: true, zeroline: false, gridcolor: theme.line, tickfont: { color: theme.soft, size: 11 } };
     return {
-      xaxis: { ...common, type: "date", range: data.at.length > 1 ? [data.at[0], data.at[data.at.length - 1]] : undefined, showgrid: false, ticklen: 4, tickcolor: theme.line, nticks: 7, hoverformat: "%Y-%m-%d %H:%M:%S UTC", spikemode: "across", spikethickness: 1, spikedash: "dot", spikecolor: theme.control, showspikes: true },
+      xaxis: { ...common, type: "date", range: data.at.length > 1 ? [data.at[0], data.at[data.at.length - 1]] : undefined, showgrid: false, ticklen: 4, tickcolor: theme.line, nticks: isWide ? 7 : 4, tickangle: 0, hoverformat: "%Y-%m-%d %H:%M:%S UTC", spikemode: "across", spikethickness: 1, spikedash: "dot", spikecolor: theme.control, showspikes: true },
       yaxis: { ...common, range, tickformat: ",.5~r", nticks: 6, automargin: true },
     };
   }
@@ -149,11 +151,11 @@
       const range = span(data);
       const isWide = element.clientWidth > 620;
       const height = isWide ? 340 : 280;
-      const margin = { l: 8, r: isWide ? 140 : 8, t: 12, b: 40 };
+      const margin = { l: 8, r: isWide ? 140 : NARROW_MARGIN_PX, t: 12, b: 40 };
       const notes = range ? labels(data, theme, range, height - margin.t - margin.b, isWide) : nothing(theme);
       if (range && last(data.liquidation) === null) notes.push(unknownLiquidation(theme));
       window.Plotly.react(element, range ? traces(data, theme) : [], charts.layout(theme, {
-        height, margin, annotations: notes, hovermode: "x unified", ...(range ? axes(data, theme, range) : { xaxis: { visible: false }, yaxis: { visible: false } }),
+        height, margin, annotations: notes, hovermode: "x unified", ...(range ? axes(data, theme, range, isWide) : { xaxis: { visible: false }, yaxis: { visible: false } }),
       }), charts.CONFIG);
     }
 

@@ -7,10 +7,11 @@
 // compartments
 //   {venues: [{label,
 //              compartments: [{id, label, side, collateral_usd|null, margin_ratio|null, severity,
-//                              url, distance|null, is_simulated}],
+//                              url, distance|null, is_simulated, is_bankrupt}],
 //              merged: {count, collateral_usd|null, max_margin_ratio|null} | null}]}
 //   The server decides which positions keep a compartment of their own and which are merged.
-//   Live: figures whose id is a compartment's; cells.margin_ratio.value, severity, distance.
+//   Live: figures whose id is a compartment's; cells.margin_ratio.value, severity, distance,
+//   is_bankrupt: beyond full, whatever the ratio.
 //
 // price
 //   {symbol, simulated, entry|null, at: [ISO],

@@ -7,8 +7,9 @@
 //   ping        {now: ISO} or nothing            proof of life, and the server's clock
 //
 // [data-live-refetch] is an element with an id; its value is the address to ask (the page's own
-// when empty), whose answer holds the element anew. With data-live-on="first" it is also refetched,
-// at most every ten seconds, when another row comes first in a table kept in order. With
+// when empty), whose answer holds the element anew. With data-live-on="first" it is also refetched
+// at once when another position dies first (front.js); with data-live-on="read" when the position
+// data-live-of was read anew, which moves more than an event tells. With
 // data-live-every="SECONDS" it is refetched that often while the page is looked at and nothing in
 // it is in use, whether the stream stands or not.
 (function (RiskHub) {
@@ -20,6 +21,8 @@
 
   const SILENCE_MS = 45000; // three missed pings
   const HIDDEN_MS = 60000;
+  const FIRST_MS = 300;
+  const FIRST_EVERY_MS = 2000;
   const loadedAt = Date.now();
   const renewedAt = new Map();
   let source = null;
@@ -32,6 +35,8 @@
   let retryTimer = 0;
   let refetchTimer = 0;
   let firstTimer = 0;
+  let firstAt = 0;
+  let readTimer = 0;
   let hiddenTimer = 0;
 
   function show(name, text, title) {
@@ -46,7 +51,10 @@
     const silence = Date.now() - lastAt;
     if (source.readyState === EventSource.OPEN && lastAt) {
       if (hasPings && silence > SILENCE_MS) return restart();
-      show("live", `live · ${RiskHub.format.age(silence / 1000)}`, "Time since the last event");
+      const text = RiskHub.format.age(silence / 1000);
+      // The stream stands, but what it should tell of does not happen.
+      if (document.querySelector("#banners [data-is-late]")) show("late", "late", `Connected, last event ${text} ago; the banner says what is late`);
+      else show("live", `live · ${text}`, "Time since the last event");
     } else if (source.readyState === EventSource.CONNECTING && wasOpen) {
       show("waiting", "reconnecting", lastAt ? `Last event ${RiskHub.format.age(silence / 1000)} ago` : "");
     }
@@ -67,10 +75,18 @@
     };
   }
 
+  // Another answer has replaced the element meanwhile: this one is not the newest any more.
+  function dropLate(event) {
+    if (!event.currentTarget.isConnected) event.detail.shouldSwap = false;
+  }
+
   function renew(element) {
     renewedAt.set(element.id, Date.now());
     const address = element.dataset.liveRefetch || location.pathname + location.search;
-    htmx.ajax("GET", address, { source: element, target: element, swap: "outerHTML", select: `#${CSS.escape(element.id)}` });
+    element.addEventListener("htmx:beforeSwap", dropLate, { once: true });
+    const banners = document.getElementById("banners");
+    const headers = banners ? { "X-Banners": banners.dataset.digest || "" } : {};
+    htmx.ajax("GET", address, { source: element, target: element, swap: "outerHTML", select: `#${CSS.escape(element.id)}`, headers });
   }
 
   function refetchNow() {
@@ -78,15 +94,32 @@
     document.querySelectorAll("[data-live-refetch][id]").forEach(renew);
   }
 
+  // The sentence itself is right already: its second line may wait for the dust to settle.
   function refetchFirst() {
     if (firstTimer || refetchTimer) return;
-    firstTimer = setTimeout(() => { firstTimer = 0; }, 10000);
-    document.querySelectorAll('[data-live-refetch][data-live-on="first"][id]').forEach(renew);
+    const waitMs = Math.max(FIRST_MS, firstAt + FIRST_EVERY_MS - Date.now());
+    firstTimer = setTimeout(function () {
+      firstTimer = 0;
+      firstAt = Date.now();
+      document.querySelectorAll('[data-live-refetch][data-live-on="first"][id]').forEach(renew);
+    }, waitMs);
   }
 
-  // What is being read by keyboard or has been unfolded must not be swapped away.
+  // What is being read by keyboard or has been unfolded must not be swapped away; htmx gives the
+  // focus back to what has an id.
   function isInUse(element) {
-    return element.contains(document.activeElement) || element.querySelector("details[open]");
+    const active = document.activeElement;
+    return (element.contains(active) && !active.id) || element.querySelector("details[open]");
+  }
+
+  function refetchRead(event) {
+    for (const element of document.querySelectorAll('[data-live-refetch][data-live-on="read"][id]')) {
+      const item = event.detail.find((one) => one.id === element.dataset.liveOf);
+      const isNew = item && item.as_of > element.dataset.liveAt;
+      const isReading = document.activeElement?.closest("main [tabindex]:not(#main)");
+      if (!isNew || isReading || readTimer) continue;
+      readTimer = setTimeout(() => { readTimer = 0; if (element.isConnected) renew(element); }, FIRST_MS);
+    }
   }
 
   function refetchAged() {
@@ -164,6 +197,10 @@
   addEventListener("pageshow", (event) => event.persisted && start());
 
   document.addEventListener("riskhub:first", refetchFirst);
+  document.addEventListener("riskhub:figures", refetchRead);
+  document.addEventListener("riskhub:words", refetch);
+  // What came by the side of another answer is as new as that.
+  document.addEventListener("htmx:oobAfterSwap", (event) => event.target.id && renewedAt.set(event.target.id, Date.now()));
   start();
   setInterval(tick, 1000);
   setInterval(refetchAged, 1000);

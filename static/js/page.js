@@ -61,6 +61,42 @@
   hideNoScript();
   document.addEventListener("htmx:afterSettle", hideNoScript);
 
+  // A banner about what is over stays dismissed: its name says what it tells of, and when.
+  const DISMISSED = "riskhub:dismissed";
+
+  function dismissed() {
+    try {
+      return JSON.parse(localStorage.getItem(DISMISSED) || "[]");
+    } catch {
+      return []; // no storage, or not ours
+    }
+  }
+
+  function dismiss(banner) {
+    banner.hidden = true;
+    try {
+      localStorage.setItem(DISMISSED, JSON.stringify([...dismissed(), ...banner.dataset.banner.split(" ")].slice(-50)));
+    } catch {
+      // hidden on this page alone
+    }
+  }
+
+  function hideDismissed() {
+    const known = dismissed();
+    for (const button of document.querySelectorAll("[data-dismiss]")) {
+      const banner = button.closest("[data-banner]");
+      button.hidden = false;
+      banner.hidden = banner.hidden || banner.dataset.banner.split(" ").every((name) => known.includes(name));
+    }
+  }
+
+  document.addEventListener("click", function (event) {
+    const button = event.target.closest("[data-dismiss]");
+    if (button) dismiss(button.closest("[data-banner]"));
+  });
+  document.addEventListener("htmx:afterSettle", hideDismissed);
+  hideDismissed();
+
   setServerNow(document.body.dataset.serverNow);
   setInterval(tick, 1000);
   document.addEventListener("visibilitychange", tick);

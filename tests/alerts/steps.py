@@ -56,6 +56,7 @@ def make_ratio_rule(team: Team, **columns: Any) -> AlertRule:
         "name": "ratio",
         "measure": "margin_ratio",
         "levels": RATIO_LEVELS,
+        "clear_for_s": 0.0,
         "created_at": NOW,
     }
     rule = AlertRule(team=team, **{**values, **columns})

@@ -49,7 +49,7 @@ def test_a_message_holds_the_position_in_its_outside_shape(team, channel, positi
     assert data["position"]["margin_ratio"] == "0.9"
     assert data["headline"] == (
         f"Critical: BTC/USDT:USDT long on Binance {position.account.label}, "
-        "margin ratio 0.90 (limit 0.85)"
+        "margin ratio 90 % (limit 85 %)"
     )
 
 

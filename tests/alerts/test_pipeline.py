@@ -76,7 +76,7 @@ def test_an_unknown_figure_leaves_a_firing_incident_firing_and_says_so(team, cha
     assert told == []
     assert (incident.state, incident.severity) == ("firing", "critical")
     assert (incident.unknown_since, incident.value) == (later(60), 0.9)
-    assert "not known since 15:01 UTC, last 0.90" in incident.headline
+    assert "not known since 15:01 UTC, last 90 %" in incident.headline
 
 
 def test_a_figure_that_is_known_again_clears_the_mark(team, channel, position):

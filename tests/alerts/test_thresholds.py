@@ -82,6 +82,7 @@ GOOD = {
     "scope": {"venue": ["binance"], "side": ["long"]},
     "levels": [{"level": 0.7, "rearm": 0.6, "severity": "warning"}],
     "for_s": 0.0,
+    "clear_for_s": 60.0,
     "repeat_s": 3600.0,
 }
 
@@ -113,6 +114,7 @@ def test_a_rule_that_makes_sense_has_no_problem(change):
         ({"measure": "nonsense"}, "no measure 'nonsense'"),
         ({"for_s": -1}, "Durations"),
         ({"for_s": float("nan")}, "Durations"),
+        ({"clear_for_s": -1}, "Durations"),
         ({"scope": {"planet": ["mars"]}}, "A scope holds"),
         ({"scope": {"venue": "binance"}}, "A scope holds"),
         ({"kind": "staleness"}, "A scope holds"),

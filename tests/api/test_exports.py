@@ -1,4 +1,5 @@
 import csv
+import html
 import io
 import itertools
 import json
@@ -7,12 +8,14 @@ from types import SimpleNamespace
 import pytest
 from asgiref.sync import async_to_sync
 from django.core.management import CommandError, call_command
-from django.test import AsyncRequestFactory, RequestFactory
+from django.test import AsyncRequestFactory, Client, RequestFactory
 
 from positions import exports
 from positions.external import position_document, position_queryset
 from positions.fields import POSITION_FIELDS, FieldKind
 from positions.management.commands.export import Command
+from positions.overview import SORTS
+from positions.pages.filters import SORT_COLUMNS
 from riskhub.teams.models import Team
 from tests import factories
 from tests.factories import make_account, make_position, make_position_unknown, make_team
@@ -213,3 +216,121 @@ def test_a_reader_that_stops_early_is_no_error(capfd, monkeypatch):
 
 def refuse(*_, **__):
     raise BrokenPipeError
+
+
+@pytest.fixture
+def desk():
+    """A team with a long of BTC at Binance and a short of ETH at Bybit, and its browser."""
+    team = make_team("Desk")
+    make_position(make_account(team, label="main"), symbol="BTC/USDT:USDT", collateral_usd=5.0)
+    make_position(
+        make_account(team, venue="bybit", label="paper", is_simulated=True),
+        symbol="ETH/USDT:USDT",
+        side="short",
+        collateral_usd=9.0,
+    )
+    make_position(make_account(label="theirs", venue="okx"))
+    client = Client(raise_request_exception=False)
+    client.force_login(factories.make_user(team=team))
+    return client
+
+
+@pytest.mark.parametrize(
+    ("query", "field", "sentence"),
+    [
+        ("venue=nope", "venue", "This is one of: binance, bybit."),
+        ("venue=okx", "venue", "This is one of: binance, bybit."),
+        ("venue=%00", "venue", "This is one of: binance, bybit."),
+        ("account=nope", "account", "This is one of: main, paper."),
+        ("account=theirs", "account", "This is one of: main, paper."),
+        ("side=xx", "side", "This is one of: long, short."),
+        ("severity=bad", "severity", "This is one of:"),
+        ("state=dead", "state", "This is one of:"),
+        ("margin_mode=x", "margin_mode", "This is one of:"),
+        ("simulated=2", "simulated", "This is one of: 0, 1."),
+        ("asset=%00", "asset", "not readable"),
+        ("sort=__class__", "sort", "This is one of: distance, -distance, margin_ratio"),
+        ("sort=--distance", "sort", "This is one of: distance"),
+        ("sidee=long", "sidee", "There is no such parameter. The parameters here are: account"),
+    ],
+)
+def test_a_download_refuses_what_means_nothing(desk, query, field, sentence):
+    answers = {kind: desk.get(f"/export/positions.{kind}?{query}") for kind in ("json", "csv")}
+
+    error = answers["json"].json()["error"]
+    assert {answer.status_code for answer in answers.values()} == {400}
+    assert (error["code"], error["field"]) == ("bad_parameter", field)
+    assert sentence in error["message"]
+    assert answers["csv"].content.decode().startswith(f"{field}: ")
+    assert sentence in answers["csv"].content.decode()
+
+
+@pytest.mark.parametrize(
+    ("query", "symbols"),
+    [
+        ("", ["BTC/USDT:USDT", "ETH/USDT:USDT"]),
+        ("venue=&side=&sort=", ["BTC/USDT:USDT", "ETH/USDT:USDT"]),
+        ("venue=bybit", ["ETH/USDT:USDT"]),
+        ("venue=bybit&venue=binance", ["BTC/USDT:USDT", "ETH/USDT:USDT"]),
+        ("account=main", ["BTC/USDT:USDT"]),
+        ("simulated=0", ["BTC/USDT:USDT"]),
+        ("is_simulated=true", ["ETH/USDT:USDT"]),
+        ("side=short&sort=pnl", ["ETH/USDT:USDT"]),
+        ("asset=GONE", []),
+        ("state=closed", []),
+        ("state=all", ["BTC/USDT:USDT", "ETH/USDT:USDT"]),
+        ("sort=collateral", ["BTC/USDT:USDT", "ETH/USDT:USDT"]),
+        ("sort=-collateral", ["ETH/USDT:USDT", "BTC/USDT:USDT"]),
+    ],
+)
+def test_a_download_holds_what_its_address_asks_for_in_its_order(desk, query, symbols):
+    answer = desk.get(f"/export/positions.json?{query}")
+
+    found = [row["symbol"] for row in json.loads(answer.getvalue())]
+    assert answer.status_code == 200
+    assert found == symbols if "sort=-" in query else sorted(found) == symbols
+
+
+def test_each_order_of_the_table_is_one_of_a_download():
+    assert set(SORT_COLUMNS) == set(SORTS)
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        ("venue=nope", "No venue 'nope' here: it was left out. This is one of: binance, bybit."),
+        ("side=xx", "No side 'xx' here: it was left out. This is one of: long, short."),
+        ("account=theirs", "No account 'theirs' here: it was left out."),
+        ("state=all", "No state 'all' here: it was left out."),
+        ("asset=%00", r"No asset '\x00' here: it was left out."),
+        ("sort=__class__", "No sort '__class__' here: it was left out. This is one of: distance"),
+        ("sidee=long", "No filter 'sidee' here: it was left out."),
+    ],
+)
+def test_the_overview_hides_nothing_silently(desk, query, sentence):
+    page = desk.get(f"/?{query}")
+    part = desk.get(f"/?{query}", headers={"hx-request": "true"})
+    later = desk.get("/")
+
+    words = html.unescape(page.content.decode())
+    assert page.status_code == part.status_code == 200
+    assert sentence in words
+    assert page.context["total_rows"] == part.context["total_rows"] == 2
+    assert page.context["query"] == ""
+    assert "left out" not in html.unescape(later.content.decode())
+
+
+def test_the_overview_says_that_it_shows_one_of_two_filters(desk):
+    page = desk.get("/?venue=binance&venue=bybit")
+
+    assert "Only one venue at a time is shown here: 'bybit'." in html.unescape(
+        page.content.decode()
+    )
+    assert page.context["total_rows"] == 1
+
+
+def test_a_filter_that_nothing_passes_today_stays_a_filter(desk):
+    page = desk.get("/?asset=SOL")
+
+    assert page.context["total_rows"] == 0
+    assert "No position passes these filters" in page.content.decode()

@@ -176,6 +176,7 @@ def test_filters_narrow_the_list(api, query, symbols):
         ("venue=%00", "venue"),
         ("sidee=long", "sidee"),
         ("team=1", "team"),
+        ("format=xml", "format"),
     ],
 )
 def test_a_parameter_that_is_not_understood_is_named(api, query, field):

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from django.db import DatabaseError
 
-from positions import ingest
+from positions import ingest, pricing
 from positions.engine.types import Side, Source
 from positions.models import Event, Life, Poll, Position, RawAnswer, Reading
 from tests.factories import make_account, make_asset_price
@@ -17,6 +17,7 @@ from tests.positions.readings import (
     end,
     failure,
     outcome,
+    prices,
     reading,
     spec,
 )
@@ -171,6 +172,22 @@ def test_position_that_ended_and_opened_between_two_polls_begins_a_new_life():
     assert position.state == "open"
     assert position.lives.count() == 2
     assert kinds(position) == ["opened", "liquidated", "opened"]
+
+
+def test_what_arrived_after_the_venues_date_of_an_end_is_told_before_it():
+    account = make_account()
+    store(outcome(account, reading()))
+    pricing.ingest_prices(outcome=prices(account, seconds=21, BTC="54000"), now=at(21))
+
+    store(outcome(account, seconds=30))
+    store(outcome(account, seconds=60, ends=[end(seconds=20)]))
+
+    told = Event.objects.order_by("at", "pk").values_list("kind", "at")
+    assert list(told)[1:] == [
+        ("breached", at(20)),
+        ("gone", at(20)),
+        ("liquidated", at(20)),
+    ]
 
 
 def test_the_same_end_told_again_ends_nothing():

@@ -2,14 +2,17 @@
 
 import io
 import json
+import logging
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from django.test import Client
 
 from riskhub import notices
 from riskhub.notices import Notice
@@ -84,7 +87,14 @@ def test_logs_are_for_their_owner_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "loud"),
     [
-        ('{"level": "warning", "event": "late"}', "warning: late"),
+        ('{"level": "warning", "event": "late"}', None),
+        ('{"level": "critical", "event": "no disk"}', "critical: no disk"),
+        ('{"level": "error", "logger": "django.security.X", "event": "too many fields"}', None),
+        (
+            '{"level": "error", "logger": "django.security.DisallowedHost", "event": "Add a"}',
+            "error: Add a",
+        ),
+        ("WARNING: something is deprecated", None),
         ('{"level": "error", "event": "first\\nsecond"}', "error: first"),
         ('{"level": "info", "event": "polled"}', None),
         ("ERROR: port taken", "error: port taken"),
@@ -93,8 +103,38 @@ def test_logs_are_for_their_owner_alone(tmp_path: Path) -> None:
         ("  File x.py, line 3", None),
     ],
 )
-def test_the_console_shows_warnings_and_worse(line: str, loud: str | None) -> None:
+def test_the_console_shows_errors_and_worse(line: str, loud: str | None) -> None:
     assert loud_part(line) == loud
+
+
+@pytest.mark.django_db
+def test_what_requests_do_wrong_stays_in_the_log_file(settings: Any) -> None:
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(_json_formatter(settings))
+    logger = logging.getLogger("django")
+    logger.addHandler(handler)
+    client = Client(enforce_csrf_checks=True)
+    try:
+        codes = [
+            client.post("/login/", {"username": "x"}).status_code,
+            client.get("/nothing/here").status_code,
+            client.get("/api/v1/positions", headers={"accept": "text/html"}).status_code,
+            client.post("/healthz").status_code,
+        ]
+    finally:
+        logger.removeHandler(handler)
+
+    lines = stream.getvalue().splitlines()
+    assert all(code >= 400 for code in codes), codes
+    assert len(lines) >= len(codes)
+    assert [loud_part(line) for line in lines] == [None] * len(lines)
+
+
+def _json_formatter(settings: Any) -> logging.Formatter:
+    config = dict(settings.LOGGING["formatters"]["json"])
+    formatter: logging.Formatter = config.pop("()")(**config)
+    return formatter
 
 
 def test_a_line_that_says_the_same_is_shown_once_a_minute() -> None:

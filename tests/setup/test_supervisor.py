@@ -154,7 +154,7 @@ def test_the_banner_goes_with_the_run(start: Start, tmp_path: Path) -> None:
     assert notices.read(folder=tmp_path) == []
 
 
-def test_warnings_of_a_child_reach_the_console(start: Start) -> None:
+def test_errors_of_a_child_reach_the_console(start: Start) -> None:
     hub = start("web=relapses")
     hub.hear("ready")
 

@@ -57,7 +57,7 @@ def poll(together: Barrier, account_ids: Sequence[int], cycle: int) -> int:
 
 def make_installation(url: str) -> None:
     team = make_team()
-    make_rule(team, name="distance", repeat_s=0.0)
+    make_rule(team, name="distance", clear_for_s=0.0, repeat_s=0.0)
     services.create_account(
         team=team,
         venue="binance",

@@ -95,14 +95,21 @@ def test_credentials_are_read_from_standard_input(monkeypatch: pytest.MonkeyPatc
 def test_a_wallet_is_enough_where_the_venue_says_so() -> None:
     add(
         *("--venue", "hyperliquid", "--label", "w", "--wallet", f" {WALLET} "),
-        *("--base-url", "http://127.0.0.1:8900/p/", "--option", "dex=flx", "--option", "n=[1]"),
+        *(
+            "--base-url",
+            "http://127.0.0.1:8900/p/",
+            "--option",
+            "dex=flx",
+            "--option",
+            'scopes=["dex:flx"]',
+        ),
     )
 
     account = Account.objects.get()
     assert account.wallet == WALLET
     assert not account.credentials
     assert account.environment == "http://127.0.0.1:8900/p"
-    assert account.options == {"dex": "flx", "n": [1]}
+    assert account.options == {"dex": "flx", "scopes": ["dex:flx"]}
 
 
 @pytest.mark.parametrize(

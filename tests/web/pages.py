@@ -27,6 +27,9 @@ POST_ONLY = frozenset(
         "switch-account",
         "revoke-token",
         "switch-team",
+        "add-member",
+        "change-role",
+        "remove-member",
         "logout",
     }
 )

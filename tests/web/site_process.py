@@ -18,6 +18,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import uvicorn
+from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore
 from django.core.management import call_command
@@ -26,7 +27,7 @@ from django.db import transaction
 from positions import ingest, pricing, scheduling, staleness
 from positions.alerts.defaults import ensure_defaults
 from positions.models import Position
-from riskhub import clock, live
+from riskhub import clock, heartbeat, live, notices
 from riskhub.teams.models import Team
 from tests import factories
 from tests.positions.readings import end, outcome, prices, reading
@@ -192,6 +193,22 @@ def publish(label: str, event: str, data: Any = None) -> None:
 def cut_stream(label: str) -> None:
     """Forget every event of the team, as the cap does with old ones."""
     live._redis().xtrim(live.stream_key(account_of(label).team_id), maxlen=0)
+
+
+@act
+def beat(cycle: str, seconds_ago: float) -> None:
+    """Let a cycle have come round for the last time so long ago; it is everybody's."""
+    heartbeat.beat(cycle=cycle, now=clock.now() - timedelta(seconds=seconds_ago))
+
+
+@act
+def notify(texts: list[str]) -> None:
+    """Let the supervisor tell every page of what is over."""
+    told = [
+        notices.Notice(f"part-{number}", "warning", text, clock.now())
+        for number, text in enumerate(texts)
+    ]
+    notices.write(folder=settings.DATA_DIR, notices=told)
 
 
 @act

@@ -124,7 +124,9 @@ def test_signed_money_shows_which_way_it_went(value, unit, text):
         (0, "0 %"),
         (-0.0, "0 %"),
         (0.0004, "<0.1 %"),
-        (-0.0004, ">−0.1 %"),
+        (-0.0004, "−0.04 %"),
+        (-0.0005, "−0.05 %"),
+        (-0.00000001, "−0.01 %"),
         (0.001, "0.1 %"),
         (-0.031, "−3.1 %"),
         (12.5, "1,250 %"),
@@ -147,6 +149,8 @@ def test_percent_with_fixed_decimals_keeps_them():
     assert formatting.percent(0.203, digits=1) == "20.3 %"
     assert formatting.percent(0.031, digits=1, is_signed=True) == "+3.1 %"
     assert formatting.percent(0.004, digits=0) == "<1 %"
+    assert formatting.percent(-0.0005, digits=1) == "−0.05 %"
+    assert formatting.percent(-0.0000001, digits=4) == "−0.00001 %"
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,23 @@ def test_what_is_not_seen_stands_first_with_its_sentence(team):
     assert "stopped Read again" in words
 
 
+def test_what_all_parts_say_is_said_once_with_their_names(team):
+    refused = "Binance refuses this key."
+    blocked = make_account(team, label="old", blocked_reason=refused)
+    down = make_account(team, venue="okx", label="down")
+    for scope in ("linear", "inverse"):
+        make_coverage(blocked, scope, error=refused)
+        make_coverage(down, scope, error=f"OKX is down: {scope}.")
+
+    words = text_of(browser(team).get("/accounts/"))
+
+    assert words.count(refused) == 1
+    assert "inverse 1 0 Binance refuses this key. (inverse, linear)" in words
+    assert "linear 1 0 the same" in words
+    assert "inverse 1 0 OKX is down: inverse." in words
+    assert "linear 1 0 OKX is down: linear." in words
+
+
 def test_an_account_that_was_never_read_says_so(team):
     make_account(team, label="new")
 
@@ -163,6 +180,8 @@ def test_a_missing_field_is_a_sentence_at_the_field_and_keeps_what_was_typed(tea
         ({"label": ""}, "label", "Give the account a label"),
         ({"environment": "ftp://x"}, "environment", "The base URL should look like"),
         ({"options": "nonsense"}, "options", "An option is written NAME=VALUE."),
+        ({"options": "scope=linear"}, "options", "Binance has no option 'scope'; did you mean"),
+        ({"options": "scopes=zzz"}, "options", "Binance’s option scopes is some of: linear, inv"),
         ({"label": "0x" + "a1" * 32}, "label", "The label looks like a private key"),
     ],
 )

@@ -38,6 +38,37 @@ def test_open_incidents_stand_first_and_are_counted_everywhere(team, incident):
     assert 'id="count-alerts">2<' in other.content.decode()
 
 
+def test_what_was_acknowledged_is_counted_apart(team, incident):
+    make_incident(incident.position, headline="BTC is near", severity="warning")
+    make_incident(
+        incident.position, state="acknowledged", severity="critical", headline="ETH is near"
+    )
+
+    words = text_of(browser(team).get("/alerts/"))
+
+    assert "2 alerts are open, 1 acknowledged" in words
+
+
+def test_the_list_shows_the_measure_as_it_is_now_beside_what_was_told(team):
+    rule = make_rule(team, measure="margin_ratio")
+    position = make_position(team=team, margin_ratio=1.01)
+    make_incident(position, rule=rule, headline="margin ratio 88 % (limit 85 %)")
+
+    words = text_of(browser(team).get("/alerts/"))
+
+    assert "margin ratio 88 % (limit 85 %) 101 %" in words
+
+
+def test_of_a_position_that_is_gone_nothing_is_known_now(team):
+    rule = make_rule(team, measure="margin_ratio")
+    position = make_position(team=team, state="gone", margin_ratio=1.01)
+    make_incident(position, rule=rule, headline="margin ratio 88 % (limit 85 %)")
+
+    words = text_of(browser(team).get("/alerts/"))
+
+    assert "margin ratio 88 % (limit 85 %) — " in words
+
+
 def test_nothing_firing_is_said(team):
     assert "calm Nothing is firing" in text_of(browser(team).get("/alerts/"))
 
@@ -50,6 +81,7 @@ def test_acknowledging_is_kept_with_the_person(team, incident):
     incident.refresh_from_db()
     assert incident.state == "acknowledged"
     assert "acknowledged by user" in text_of(page)
+    assert "Nothing is firing, 1 acknowledged" in text_of(page)
     assert AuditEntry.objects.get().action == "incident.acknowledge"
 
 

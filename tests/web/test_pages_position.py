@@ -10,6 +10,7 @@ from positions import selectors, services
 from positions.alerts.models import Incident
 from positions.fields import POSITION_FIELDS
 from positions.models import Event, Position
+from positions.pages.words import words_of
 from riskhub.teams.models import AuditEntry
 from tests import factories
 from tests.factories import NOW, make_account, make_position
@@ -28,7 +29,7 @@ def test_the_headline_says_how_far_and_whose_number_it_is(bybit):
     words = text_of(page_of(position))
 
     assert "BTC long, 3.1 % from liquidation" in words
-    assert "Liquidated at 54,271, our number; mark 62,000. Last read 0 s ago." in words
+    assert "Liquidation at 54,271 , our number; mark 62,000 . Last read 0 s ago." in words
 
 
 @pytest.mark.parametrize(
@@ -52,8 +53,8 @@ def test_every_field_stands_on_the_page_with_source_and_times(bybit):
 
     table = re.search(r"Every figure of this position.*?</table>", body, flags=re.DOTALL)[0]
     for field in POSITION_FIELDS:
-        assert f">{field.name.replace('_', ' ')} <small>" in table
-    row = re.search(r"<th[^>]*>entry price .*?</tr>", table, flags=re.DOTALL)[0]
+        assert f">{words_of(field).label} <small>" in table
+    row = re.search(r"<th[^>]*>Entry price .*?</tr>", table, flags=re.DOTALL)[0]
     assert "60,000" in row
     assert 'figure-unit">USDT<' in row
     assert ">reported" in row
@@ -79,10 +80,10 @@ def test_a_figure_moved_by_a_price_has_the_time_of_the_price(bybit):
 
     rows = {
         name: re.search(rf"<th[^>]*>{name} <small>.*?</tr>", body, flags=re.DOTALL)[0]
-        for name in ("margin ratio", "collateral")
+        for name in ("Margin ratio", "Collateral")
     }
-    assert "Received: 2026-11-22 15:00:02 UTC" in rows["margin ratio"]
-    assert "Received: 2026-11-22 15:00:00 UTC" in rows["collateral"]
+    assert "Received: 2026-11-22 15:00:02 UTC" in rows["Margin ratio"]
+    assert "Received: 2026-11-22 15:00:00 UTC" in rows["Collateral"]
 
 
 @pytest.mark.parametrize(
@@ -98,7 +99,7 @@ def test_a_size_has_the_time_of_the_price_only_where_the_price_moves_it(
 
     body = page_of(position).content.decode()
 
-    row = re.search(r"<th[^>]*>quantity <small>.*?</tr>", body, flags=re.DOTALL)[0]
+    row = re.search(r"<th[^>]*>Size <small>.*?</tr>", body, flags=re.DOTALL)[0]
     assert f"Received: 2026-11-22 15:00:{second} UTC" in row
 
 

@@ -1,5 +1,6 @@
 """Settings, and the frame around every page."""
 
+import json
 import re
 from datetime import timedelta
 
@@ -23,12 +24,14 @@ def shown_token(page):
 def test_the_text_of_a_token_is_shown_once_and_works(team):
     client = browser(team)
 
-    page = client.post("/settings/", {"label": "grafana", "days": "30"})
+    answer = client.post("/settings/", {"label": "grafana", "days": "30"})
+    page = client.get("/settings/")
     text = shown_token(page)[1]
-    answer = Client(headers={"authorization": f"Bearer {text}"}).get("/api/v1/accounts")
+    called = Client(headers={"authorization": f"Bearer {text}"}).get("/api/v1/accounts")
 
     token = ApiToken.objects.get()
-    assert answer.status_code == 200
+    assert (answer.status_code, answer["Location"]) == (302, "/settings/#tokens")
+    assert called.status_code == 200
     assert (token.label, token.scopes, token.expiry) == (
         "grafana",
         ["read"],
@@ -36,6 +39,23 @@ def test_the_text_of_a_token_is_shown_once_and_works(team):
     )
     assert page["Cache-Control"] == "no-store"
     assert text not in client.get("/settings/").content.decode()
+    assert "once-" not in str(dict(client.session.items()))
+
+
+def test_a_token_waits_sealed_for_its_page_alone_and_not_for_ever(team, time_machine):
+    client = browser(team)
+
+    client.post("/settings/", {"label": "one"})
+    kept = json.dumps(dict(client.session.items()))
+    client.head("/settings/")
+    other = client.get("/accounts/").content.decode()
+    text = shown_token(client.get("/settings/"))[1]
+    client.post("/settings/", {"label": "two"})
+    time_machine.shift(timedelta(minutes=6))
+
+    assert text not in kept
+    assert text not in other
+    assert shown_token(client.get("/settings/")) is None
 
 
 @pytest.mark.parametrize(
@@ -157,8 +177,9 @@ def test_the_frame_alone_brings_the_strip_the_counts_and_no_banner_twice(team, s
     client = browser(team)
     page = client.get("/").content.decode()
     address = re.search(r'id="seen" data-live-refetch="([^"]+)"', page)[1]
+    digest = re.search(r'id="banners" role="status" data-digest="(\w+)"', page)[1]
 
-    known = client.get(address).content.decode()
+    known = client.get(address, headers={"X-Banners": digest}).content.decode()
     fresh = client.get("/frame").content.decode()
 
     assert "It died." in page
@@ -174,7 +195,7 @@ def test_a_late_cycle_is_a_banner_and_one_that_never_came_is_not(team):
 
     words = text_of(browser(team).get("/settings/"))
 
-    assert "Positions are not being read: nothing for 3 min." in words
+    assert "Positions are not being read: nothing for 3 min ." in words
     assert "Alerts are not being sent" not in words
     assert "Prices are not being refreshed" not in words
 
@@ -187,7 +208,9 @@ def test_late_prices_are_said_where_a_position_needs_them(team):
     factories.make_position(team=team)
 
     assert "Prices are not being refreshed" not in without
-    assert "Prices are not being refreshed: nothing for 3 min." in text_of(client.get("/settings/"))
+    assert "Prices are not being refreshed: nothing for 3 min ." in text_of(
+        client.get("/settings/")
+    )
 
 
 def test_an_installation_that_never_beat_has_no_banner(team):

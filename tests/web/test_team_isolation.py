@@ -57,6 +57,7 @@ def make_book(team: Team, mark: str) -> dict[str, int | str]:
         "channel_id": channel.pk,
         "delivery_id": delivery.pk,
         "token_id": tokens.public_id(token),
+        "member_id": user.memberships.get(team=team).pk,
     }
 
 

@@ -20,6 +20,7 @@ from venues.base import (
 )
 from venues.errors import VenueError
 from venues.figures import Figure, Row, RowError
+from venues.options import AccountOption, scopes_option
 from venues.rows import (
     CROSS,
     MODE_UNKNOWN,
@@ -122,6 +123,10 @@ class Binance(VenueAdapter):
         "GET /fapi/v1/premiumIndex",
         "GET /dapi/v1/premiumIndex",
         "GET /fapi/v1/assetIndex",
+    )
+    account_options = (
+        scopes_option(PRODUCTS),
+        AccountOption("position_risk", "version of the linear request", ("v2", "v3")),
     )
 
     def scopes(self, request: AccountRequest) -> Sequence[str]:

@@ -21,6 +21,7 @@ from venues.base import (
 )
 from venues.errors import UnreadableAnswer, VenueError
 from venues.figures import NOT_GIVEN, Figure, Row, RowError
+from venues.options import scopes_option
 from venues.rows import (
     CROSS,
     MODE_UNKNOWN,
@@ -89,6 +90,7 @@ class Bybit(VenueAdapter):
         "GET /v5/account/info",
         "GET /v5/position/list",
     )
+    account_options = (scopes_option(SCOPES),)
 
     def scopes(self, request: AccountRequest) -> Sequence[str]:
         """Return the three scopes, or those that the option "scopes" names."""

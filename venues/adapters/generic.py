@@ -19,6 +19,7 @@ from venues.base import (
 )
 from venues.errors import UnreadableAnswer, VenueError
 from venues.figures import Row
+from venues.options import AccountOption, scopes_option
 from venues.rows import check_scope, choose_scopes, read_rows, split_symbol
 from venues.unified import Facts, read_position, read_quotes
 
@@ -32,15 +33,35 @@ WITH_PASSWORD = ("apiKey", "secret", "password")
 MARKS = "fetch_mark_prices"
 GATE_RULES = ("linear-mark-fee", "inverse-mark-fee")
 GATE_SCOPES = {"linear:USDT": {"settle": "usdt"}, "inverse:BTC": {"settle": "btc"}}
+GATE_PARAMS = {"settle": ("usdt", "btc"), "type": ("swap", "future")}
 LINEAR_INVERSE = {"linear": {"subType": "linear"}, "inverse": {"subType": "inverse"}}
+SUB_TYPE = {"subType": ("linear", "inverse")}
+UNIFIED = {"uta": ("true", "false")}
+MARGIN_MODE = {"marginMode": ("isolated", "cross")}
 ORDERLY = ("apiKey", "secret", "accountId")
+
+
+def _gate(label: str) -> Facts:
+    return Facts(
+        label,
+        scopes=GATE_SCOPES,
+        params=GATE_PARAMS,
+        rules=GATE_RULES,
+        rate_field="maintenance_rate",
+    )
+
 
 VENUES: Mapping[str, Facts] = {
     "apex": Facts("ApeX", WITH_PASSWORD),
     "aster": Facts("Aster", ("privateKey",), rules=("linear-mark",)),
     "backpack": Facts("Backpack"),
-    "bequant": Facts("Bequant"),
-    "bingx": Facts("BingX", prices=MARKS, scopes=LINEAR_INVERSE),
+    "bequant": Facts("Bequant", params=MARGIN_MODE),
+    "bingx": Facts(
+        "BingX",
+        prices=MARKS,
+        scopes=LINEAR_INVERSE,
+        params={**SUB_TYPE, "standard": ("true", "false")},
+    ),
     "bitfinex": Facts("Bitfinex", posts=("/v2/auth/r/positions",)),
     "bitflyer": Facts("bitFlyer", prices=""),
     "bitget": Facts(
@@ -50,23 +71,29 @@ VENUES: Mapping[str, Facts] = {
             "linear:USDT": {"productType": "USDT-FUTURES"},
             "linear:USDC": {"productType": "USDC-FUTURES"},
         },
+        params={"productType": ("USDT-FUTURES", "USDC-FUTURES", "COIN-FUTURES"), **UNIFIED},
         rules=("linear-mark-fee",),
         size_field="total",
     ),
     "blofin": Facts("BloFin", WITH_PASSWORD, rules=("linear-mark-fee",)),
     "btse": Facts("BTSE"),
     "bullish": Facts("Bullish", prices=""),
-    "bydfi": Facts("BYDFi"),
+    "bydfi": Facts("BYDFi", params={"contractType": (), "settleCoin": ()}),
     "coinbase": Facts("Coinbase Advanced"),
     "coinbaseinternational": Facts("Coinbase International"),
     "cryptocom": Facts("Crypto.com", posts=("/exchange/v1/private/get-positions",)),
     "deepcoin": Facts("DeepCoin", WITH_PASSWORD),
     "delta": Facts("Delta Exchange", rules=("linear-entry",)),
-    "deribit": Facts("Deribit", is_size_in_quote=True),
+    "deribit": Facts(
+        "Deribit",
+        params={"currency": (), "kind": ("future", "future_combo"), "subaccount_id": ()},
+        is_size_in_quote=True,
+    ),
     "derive": Facts(
         "Derive",
         ("privateKey", "walletAddress"),
         prices="",
+        params={"subaccount_id": ()},
         posts=(
             "/v3/private/get_positions",
             "/v3/public/get_all_instruments",
@@ -74,11 +101,18 @@ VENUES: Mapping[str, Facts] = {
         ),
     ),
     "digifinex": Facts("DigiFinex", scopes={"swap": {"type": "swap"}}, rules=("linear-mark-fee",)),
-    "dydx": Facts("dYdX", (), prices="", needs_wallet=True, rules=("linear-mark-strict",)),
+    "dydx": Facts(
+        "dYdX",
+        (),
+        prices="",
+        needs_wallet=True,
+        params={"subAccountNumber": ()},
+        rules=("linear-mark-strict",),
+    ),
     "extended": Facts("Extended", ("apiKey",)),
-    "fmfwio": Facts("FMFW.io"),
-    "gate": Facts("Gate", scopes=GATE_SCOPES, rules=GATE_RULES, rate_field="maintenance_rate"),
-    "gateeu": Facts("Gate EU", scopes=GATE_SCOPES, rules=GATE_RULES, rate_field="maintenance_rate"),
+    "fmfwio": Facts("FMFW.io", params=MARGIN_MODE),
+    "gate": _gate("Gate"),
+    "gateeu": _gate("Gate EU"),
     "grvt": Facts(
         "GRVT",
         ("privateKey",),
@@ -94,26 +128,33 @@ VENUES: Mapping[str, Facts] = {
     ),
     "hashkey": Facts("HashKey Global", mode_field=""),
     "hibachi": Facts("Hibachi", ("apiKey", "accountId", "privateKey"), prices=""),
-    "hitbtc": Facts("HitBTC"),
+    "hitbtc": Facts("HitBTC", params=MARGIN_MODE),
     "htx": Facts(
         "HTX",
         scopes=LINEAR_INVERSE,
+        params={**SUB_TYPE, "type": ("swap", "future"), **MARGIN_MODE},
         posts=("/api/v1/contract_position_info", "/swap-api/v1/swap_position_info"),
         mode_field="margin_mode",
     ),
     "kraken": Facts("Kraken", posts=("/0/private/OpenPositions",)),
     "krakenfutures": Facts("Kraken Futures"),
-    "kucoin": Facts("KuCoin", WITH_PASSWORD, prices=MARKS),
-    "kucoinfutures": Facts("KuCoin Futures", WITH_PASSWORD, prices=MARKS),
-    "lighter": Facts("Lighter", (), needs_wallet=True),
+    "kucoin": Facts("KuCoin", WITH_PASSWORD, prices=MARKS, params=UNIFIED),
+    "kucoinfutures": Facts("KuCoin Futures", WITH_PASSWORD, prices=MARKS, params=UNIFIED),
+    "lighter": Facts(
+        "Lighter", (), needs_wallet=True, params={"by": ("index", "l1_address"), "value": ()}
+    ),
     "mexc": Facts("MEXC Global"),
     "modetrade": Facts("Mode Trade", ORDERLY, rules=("linear-mark",), mode_field="margin_mode"),
-    "mudrex": Facts("Mudrex", ("secret",)),
-    "nado": Facts("Nado", (), needs_wallet=True),
+    "mudrex": Facts("Mudrex", ("secret",), params={"trade_currency": ()}),
+    "nado": Facts("Nado", (), needs_wallet=True, params={"subaccount": ()}),
     "pacifica": Facts("Pacifica", (), needs_wallet=True),
     "paradex": Facts("Paradex", ("privateKey", "walletAddress"), posts=("/v1/auth/{account}",)),
     # The other settle coins are asked for one by one, by options "settle" and "currency".
-    "phemex": Facts("Phemex", scopes={"linear:USDT": {"settle": "USDT"}}),
+    "phemex": Facts(
+        "Phemex",
+        scopes={"linear:USDT": {"settle": "USDT"}},
+        params={"settle": (), "currency": (), "code": (), **SUB_TYPE},
+    ),
     "poloniex": Facts("Poloniex"),
     "toobit": Facts("Toobit", rules=("linear-entry",)),
     "weex": Facts("Weex", WITH_PASSWORD, prices=MARKS),
@@ -125,7 +166,7 @@ VENUES: Mapping[str, Facts] = {
     ),
     "woo": Facts("WOO X"),
     "woofipro": Facts("WOOFI PRO", ORDERLY, rules=("linear-mark",), mode_field="margin_mode"),
-    "xt": Facts("XT", scopes=LINEAR_INVERSE),
+    "xt": Facts("XT", scopes=LINEAR_INVERSE, params=SUB_TYPE),
     "zebpay": Facts("Zebpay"),
 }
 
@@ -202,8 +243,15 @@ def _group(client: VenueClient, symbols: Sequence[str]) -> list[list[str]]:
     return list(groups.values())
 
 
+def _param(name: str, choices: Sequence[str], *, is_scope: bool) -> AccountOption:
+    meaning = "replaces the scopes" if is_scope else "goes to the venue as it is"
+    return AccountOption(name, meaning, tuple(choices))
+
+
 def _define(ccxt_id: str, facts: Facts) -> type[Generic]:
     rules = {ContractKind(rule.partition("-")[0]): rule for rule in facts.rules}
+    replaced = {name for params in facts.scopes.values() for name in params}
+    own = dict.fromkeys(sorted(replaced), ()) | dict(facts.params)
     return type(
         f"Generic_{ccxt_id}",
         (Generic,),
@@ -217,6 +265,14 @@ def _define(ccxt_id: str, facts: Facts) -> type[Generic]:
             "credentials": facts.credentials,
             "needs_wallet": facts.needs_wallet,
             "margin_rules": MappingProxyType(rules),
+            "account_options": (
+                scopes_option(facts.scopes),
+                AccountOption("symbols", "contracts to ask for by name", is_many=True),
+                *(
+                    _param(name, choices, is_scope=name in replaced)
+                    for name, choices in own.items()
+                ),
+            ),
             "reads": (*ANY_GET, *(f"POST {path}" for path in facts.posts)),
         },
     )

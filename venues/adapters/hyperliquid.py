@@ -19,6 +19,7 @@ from venues.base import (
 )
 from venues.errors import BadAccount, UnreadableAnswer
 from venues.figures import Figure, Row
+from venues.options import AccountOption, scopes_option
 from venues.rows import (
     CROSS,
     check_scope,
@@ -49,6 +50,10 @@ class Hyperliquid(VenueAdapter):
     margin_rules = {ContractKind.LINEAR: "linear-mark"}
     # One path serves every read; what signs and writes has another (/exchange).
     reads = ("POST /info",)
+    account_options = (
+        scopes_option(),
+        AccountOption("dex", "builders' exchanges to read too, such as flx,xyz", is_many=True),
+    )
 
     def scopes(self, request: AccountRequest) -> Sequence[str]:
         """Return "dex:main" and one scope for each exchange of the option "dex" ("flx,xyz")."""

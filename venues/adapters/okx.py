@@ -19,6 +19,7 @@ from venues.base import (
 )
 from venues.errors import VenueError
 from venues.figures import Figure, Row, RowError
+from venues.options import scopes_option
 from venues.rows import (
     CROSS,
     ask_each_or_all,
@@ -60,6 +61,7 @@ class Okx(VenueAdapter):
         "GET /api/v5/market/index-tickers",
         "GET /api/v5/account/positions",
     )
+    account_options = (scopes_option([SCOPE]),)
 
     def scopes(self, request: AccountRequest) -> Sequence[str]:
         """Return the one scope: OKX answers for all products and coins at once."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
+from positions.engine.rules import RULES
 from positions.engine.types import ContractKind, MarginMode, PositionState, Side
 from venues.base import (
     AccountRequest,
@@ -21,6 +22,8 @@ from venues.base import (
 )
 from venues.errors import Unavailable
 from venues.figures import Row, RowError
+from venues.options import AccountOption
+from venues.reference.catalogue import STYLES
 from venues.rows import read_each, read_instant, read_rows, require
 
 BOOK = "book"
@@ -38,6 +41,16 @@ class Reference(VenueAdapter):
     reads = ()
     credentials = ()
     is_simulated = True
+    account_options = (
+        AccountOption("style_of", "the venue whose margin rules hold", tuple(STYLES)),
+        AccountOption(
+            "rules",
+            "a margin rule for each kind of contract",
+            tuple(RULES),
+            keys=tuple(ContractKind),
+        ),
+        AccountOption("keeper", "name of the plan by which the demo trades it"),
+    )
 
     def scopes(self, request: AccountRequest) -> Sequence[str]:
         """Return the one part there is: the account's book."""
