@@ -51,13 +51,19 @@ def price_chart(
     }
 
 
-def _present(position: Position, readings: Sequence[Reading]) -> list[tuple[datetime, Position]]:
+def _present(
+    position: Position, readings: Sequence[Reading]
+) -> list[tuple[datetime, Position | None]]:
     """The price that the rest of the page shows, which is newer than the last reading kept."""
     at, state = position.price_received_at, PositionState(position.state)
-    is_over = state.is_ended or state is PositionState.GONE
-    if at is None or is_over or (readings and at <= readings[-1].received_at):
+    if at is None or state.is_ended or state is PositionState.GONE:
         return []
-    return [(at, position)]
+    last = readings[-1].received_at if readings else at
+    if readings and at <= last:
+        return []
+    is_hole = (at - last).total_seconds() > _hole_s(readings)
+    hole = [(last + timedelta(seconds=1), None)] if is_hole else []
+    return [*hole, (at, position)]
 
 
 def _with_holes(readings: Sequence[Reading]) -> list[tuple[datetime, Reading | None]]:

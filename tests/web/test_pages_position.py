@@ -152,7 +152,8 @@ def test_the_chart_shows_the_readings_of_the_chosen_time(bybit, query, points):
 
     chart = chart_of(page_of(position, query))
 
-    assert len([price for price in chart["mark"] if price is not None]) == points
+    # And the price of the present.
+    assert len([price for price in chart["mark"] if price is not None]) == points + 1
     assert {len(chart[name]) for name in ("at", "mark", "liquidation", "bankruptcy")} == {
         len(chart["at"])
     }
@@ -164,14 +165,24 @@ def chart_of(page):
     )
 
 
+def test_the_line_ends_at_the_price_that_the_page_shows(bybit):
+    position = make_position(bybit, mark_price=62_500.0)
+    factories.make_reading(position, at=NOW - timedelta(seconds=12), mark_price=61_000.0)
+
+    page = page_of(position)
+
+    assert chart_of(page)["mark"] == [61_000.0, 62_500.0]
+    assert "mark 62,500" in text_of(page)
+
+
 def test_the_line_has_a_hole_where_nothing_was_read(bybit):
-    position = make_position(bybit)
+    position = make_position(bybit, mark_price=0.5)
     for minutes in (1, 2, 3, 30, 31, 32):
         factories.make_reading(position, at=NOW - timedelta(minutes=minutes), mark_price=minutes)
 
     chart = chart_of(page_of(position))
 
-    assert chart["mark"] == [32.0, 31.0, 30.0, None, 3.0, 2.0, 1.0]
+    assert chart["mark"] == [32.0, 31.0, 30.0, None, 3.0, 2.0, 1.0, 0.5]
     assert chart["liquidation"][3] is None
 
 
