@@ -12,7 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from positions.engine.rules import RULES, Basis
+from positions.engine.rulebook import RULES
+from positions.engine.rules import Basis
 from positions.engine.types import (
     ContractKind,
     MarginMode,

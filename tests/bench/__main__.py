@@ -11,13 +11,9 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 
-import numpy as np
-
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "riskhub.settings_test")
 os.environ.setdefault("RISKHUB_LOG_LEVEL", "CRITICAL")
 
-FLOORS = (0.0, 50_000.0, 500_000.0, 1_000_000.0, 10_000_000.0)
-RATES = (0.004, 0.005, 0.01, 0.025, 0.05)
 TURNS = 5
 
 
@@ -51,41 +47,18 @@ def comparisons() -> Iterator[tuple[str, Callable[[], object], Callable[[], obje
 
 
 def engine() -> Iterator[tuple[str, Callable[[], object], Callable[[], object]]]:
-    """The solver against a plain-Python loop that answers the liquidation price alone."""
-    from positions.engine.batch import build_batch
+    """Every figure of the solver, against a plain-Python loop that answers four of them."""
     from positions.engine.solver import solve
-    from positions.engine.tiers import with_amounts
-    from positions.engine.types import Side, Terms, Tier
-    from tests.bench.baseline import liquidate
+    from tests.bench.baseline import assess
+    from tests.bench.book import make_book
 
-    table = with_amounts(
-        tiers=tuple(Tier(floor, rate) for floor, rate in zip(FLOORS, RATES, strict=True))
-    )
-    for count in (1_000, 100_000):
-        random = np.random.default_rng(7)
-        entry = random.uniform(0.5, 90_000, count)
-        notional = 10 ** random.uniform(2, 7, count)
-        sign = random.choice([-1.0, 1.0], count)
-        mark = entry * random.uniform(0.97, 1.03, count)
-        columns = (sign, notional / entry, entry, notional / random.uniform(2, 50, count), mark)
-        rows = list(zip(*(column.tolist() for column in columns), strict=True))
-        terms = [
-            Terms(
-                rule="linear-mark",
-                side=Side.LONG if row[0] > 0 else Side.SHORT,
-                quantity=row[1],
-                entry_price=row[2],
-                collateral=row[3],
-                trigger_price=row[4],
-                tiers=table,
-            )
-            for row in rows
-        ]
-        batch = build_batch(terms=terms)
+    for count in (1_000, 100_000, 1_000_000):
+        book = make_book(count=count, seed=7)
+        rows = book.rows()
         yield (
-            f"engine: {count:,} positions, all figures / price alone",
-            lambda batch=batch: solve(batch),
-            lambda rows=rows: liquidate(rows, FLOORS, RATES),
+            f"engine: {count:,} positions, 12 figures / plain Python, 4",
+            lambda book=book: solve(book.batch),
+            lambda rows=rows, book=book: assess(rows, book.tables),
         )
 
 

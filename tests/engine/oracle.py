@@ -1,13 +1,15 @@
 """An independent judge in exact rationals: tier edges enumerated, then bisection on the condition.
 
 It shares no code and no coordinates with the engine: it works in prices, from the formulas'
-words, and knows each rule only by its name.
+words, and reads of each rule only its switches.
 """
 
 import math
 from fractions import Fraction
 
-from positions.engine.types import Side, Terms
+from positions.engine.rulebook import RULES
+from positions.engine.rules import Basis, ClosingFee, TierKey
+from positions.engine.types import ContractKind, Side, Terms
 
 F = Fraction
 FARTHEST = F(10) ** 40
@@ -19,16 +21,20 @@ class Oracle:
     """One position in exact numbers."""
 
     def __init__(self, terms: Terms):
-        self.words = terms.rule.split("-")
+        self.rule = RULES[terms.rule]
         self.sign = terms.side.sign
         self.quantity = F(terms.quantity)
         self.entry = F(terms.entry_price)
         self.collateral = F(terms.collateral)
-        self.fee = F(terms.fee_rate) if "fee" in self.words else F(0)
+        is_fee_counted = self.rule.closing_fee is ClosingFee.MARK
+        self.fee = F(terms.fee_rate) if is_fee_counted else F(0)
+        self.fixed = F(terms.fixed_requirement)
+        self.is_inverse = self.rule.kind is ContractKind.INVERSE
+        if self.rule.funding.is_next_required:
+            self.fixed += F(terms.next_funding_rate) * self.notional(self.entry)
         self.start = F(terms.trigger_price or terms.entry_price)
         self.tiers = [(F(tier.floor), F(tier.rate), F(tier.amount)) for tier in terms.tiers]
         self.is_long = terms.side is Side.LONG
-        self.is_inverse = "inverse" in self.words
 
     def liquidation_price(self, *, guess: float) -> F | None:
         """Return the first price at which the state turns, walking outward from the start.
@@ -53,7 +59,7 @@ class Oracle:
     def is_dead(self, price: F) -> bool:
         """Tell whether the condition holds at that price."""
         lack = self.required(price) - self.equity(price)
-        return lack > 0 if "strict" in self.words else lack >= 0
+        return lack > 0 if self.rule.is_strict else lack >= 0
 
     def notional(self, price: F) -> F:
         return self.quantity / price if self.is_inverse else self.quantity * price
@@ -65,11 +71,12 @@ class Oracle:
         return self.collateral + self.sign * self.quantity * (price - self.entry)
 
     def required(self, price: F) -> F:
-        """Return maintenance plus the closing fee where the rule's name counts it."""
-        notional = self.notional(self.entry if "entry" in self.words else price)
-        _, rate, amount = [tier for tier in self.tiers if tier[0] <= notional][-1]
-        amount = 0 if "flat" in self.words else amount
-        return rate * notional - amount + self.fee * self.notional(price)
+        """Return maintenance, the closing fee where the rule counts it, and what is fixed."""
+        notional = self.notional(self.entry if self.rule.basis is Basis.ENTRY else price)
+        size = self.quantity if self.rule.tier_key is TierKey.QUANTITY else notional
+        _, rate, amount = [tier for tier in self.tiers if tier[0] <= size][-1]
+        amount = amount if self.rule.is_cumulative else 0
+        return rate * notional - amount + self.fee * self.notional(price) + self.fixed
 
     def _stops(self, down: bool) -> list[F]:
         floors = [floor for floor, _, _ in self.tiers if floor]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from positions.engine.batch import build_batch
-from positions.engine.rules import RULES
+from positions.engine.rulebook import RULES
 from positions.engine.solver import margin_to_add, solve
 from tests.engine.build import FLAT_JUMP, LONG, SHORT, make_positions, make_terms
 
@@ -58,8 +58,8 @@ def test_a_flat_edge_on_the_way_asks_for_what_the_edge_asks():
     more = margin_to_add(batch=batch, target_distance=0.175)
 
     assert more[0] == pytest.approx(50.0 - 10.0)
-    enough = solve(batch.with_collateral(collateral=batch.collateral + more * (1 + 1e-12)))
-    exactly = solve(batch.with_collateral(collateral=batch.collateral + more))
+    enough = solve(batch.change(collateral=batch.collateral + more * (1 + 1e-12)))
+    exactly = solve(batch.change(collateral=batch.collateral + more))
     assert exactly.liquidation_price[0] == pytest.approx(100.0)
     assert enough.liquidation_distance[0] > 0.175
 
@@ -76,7 +76,7 @@ def test_solving_again_gives_the_target_wherever_the_way_does_not_jump(target):
 
     more = margin_to_add(batch=batch, target_distance=target)
 
-    again = solve(batch.with_collateral(collateral=batch.collateral + more))
+    again = solve(batch.change(collateral=batch.collateral + more))
     assert len(terms) > 500
     np.testing.assert_allclose(again.liquidation_distance, target, rtol=0, atol=1e-12)
 
@@ -92,8 +92,8 @@ def test_flat_tables_reach_the_target_or_stop_at_an_edge_before_it():
     more = margin_to_add(batch=batch, target_distance=0.1)
 
     slack = 1e-9 * batch.quantity * batch.trigger_price
-    enough = solve(batch.with_collateral(collateral=batch.collateral + more + slack))
-    short = solve(batch.with_collateral(collateral=batch.collateral + more - slack))
+    enough = solve(batch.change(collateral=batch.collateral + more + slack))
+    short = solve(batch.change(collateral=batch.collateral + more - slack))
     reached = enough.liquidation_distance
     assert (np.isnan(reached) | (reached >= 0.1 - 1e-12)).all()
     assert (short.liquidation_distance < 0.1).all()
