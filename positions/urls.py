@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from positions.views import accounts, alerts, overview, position, settings
+from positions.views import accounts, alerts, calculator, overview, position, settings
 
 urlpatterns = [
     path("", overview.overview, name="overview"),
@@ -23,6 +23,7 @@ urlpatterns = [
     path("accounts/add/", accounts.add, name="add-account"),
     path("accounts/<int:account_id>/poll/", accounts.poll, name="poll-account"),
     path("accounts/<int:account_id>/switch/", accounts.switch, name="switch-account"),
+    path("calculator/", calculator.calculator, name="calculator"),
     path("settings/", settings.settings, name="settings"),
     path("settings/password/", settings.PasswordChange.as_view(), name="password"),
     path("settings/team/", settings.switch_team, name="switch-team"),

@@ -70,7 +70,9 @@ class Batch:
 
     def change(self, **columns: Floats) -> Batch:
         """Return the same positions with other columns, each of shape (n,)."""
-        changed = {name: np.asarray(each, dtype=np.float64) for name, each in columns.items()}
+        changed: dict[str, Any] = {
+            name: np.asarray(each, dtype=np.float64) for name, each in columns.items()
+        }
         return replace(self, **changed)
 
 

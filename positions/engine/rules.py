@@ -75,7 +75,7 @@ class Rounding(StrEnum):
 
     NEAREST = "nearest"
     AGAINST_OWNER = "up for a long, down for a short"
-    TICK_BEYOND = "nearest, then one tick towards the mark"
+    TICK_BEYOND = "the formula, then one tick towards the mark"
 
 
 class Leftover(StrEnum):

@@ -14,7 +14,7 @@ Bools = npt.NDArray[np.bool_]
 States = npt.NDArray[np.int32]
 
 
-def some(mark: Bools) -> bool:
+def some(mark: Bools | np.bool_) -> bool:
     """Tell whether any is true; counting is faster than asking, for some thousand rows."""
     return bool(np.count_nonzero(mark))
 

@@ -15,7 +15,8 @@ from positions.engine.tiers import Indices, find
 LARGEST = 1e300
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+# Not frozen: one is made for every solve, and a frozen one takes twice the time to make.
+@dataclass(slots=True, eq=False)
 class Standing:
     """Figures at the trigger price, (n,) each; see Solution for what they mean.
 
@@ -59,8 +60,9 @@ def stand(batch: Batch) -> Standing:
     entry, value = flip(batch.entry_price, is_inverse), flip(batch.trigger_price, is_inverse)
     direction = np.where(is_inverse, -batch.sign, batch.sign) if some(is_inverse) else batch.sign
     cost, notional = quantity * entry, quantity * value
-    if some((cost > LARGEST) | (notional > LARGEST)):
-        quantity = np.where((cost > LARGEST) | (notional > LARGEST), np.nan, quantity)
+    is_over = np.fmax(cost, notional) > LARGEST
+    if some(is_over):
+        quantity = np.where(is_over, np.nan, quantity)
         cost, notional = quantity * entry, quantity * value
     gain = profit(direction=direction, quantity=quantity, value=value, entry_value=entry)
     added = _add(batch, cost)
@@ -95,7 +97,7 @@ def flip(price: Floats, is_inverse: Bools) -> Floats:
 def _add(batch: Batch, cost: Floats) -> Floats:
     """Return what is required beside maintenance and fee at every price."""
     funding = batch.next_funding_rate
-    if not some(funding != 0):
+    if not np.count_nonzero(funding):
         return batch.fixed_requirement
     # Without a rate the entry's notional is not asked for: it may be unknown.
     return batch.fixed_requirement + np.where(funding == 0, 0.0, funding * cost)
@@ -104,5 +106,5 @@ def _add(batch: Batch, cost: Floats) -> Floats:
 def _find_line(batch: Batch, measured: Floats) -> tuple[Floats, Floats]:
     tables, is_fixed = batch.tables, batch.is_tier_fixed
     key = np.where(is_fixed, batch.quantity, measured) if some(is_fixed) else measured
-    place = find(edges=tables.floor, row=batch.table, key=key)
+    place = find(levels=tables.floor_levels, row=batch.table, key=key)
     return tables.rate.ravel().take(place), tables.amount.ravel().take(place)

@@ -16,6 +16,7 @@ from positions.engine.types import Tier
 
 Indices = npt.NDArray[np.intp]
 Table = tuple[Tier, ...]
+Levels = tuple[Floats, ...]
 Key = TypeVar("Key", bound=Hashable)
 
 # A jump that is a smaller share of the requirement is the rounding of binary numbers.
@@ -64,8 +65,10 @@ class TierTables:
     floor   where the tier begins; 0 in the first column, inf in padding
     rate    maintenance rate, a fraction; NaN in the first column of an unknown table
     amount  deduction
-    edges   what -direction times the rest of the equity is compared with, for equity that grows
-            with the value in the first m rows and for equity that shrinks in the others
+    floor_levels, edge_levels
+            floors and edges as `find` takes them; an edge is what -direction times the rest of the
+            equity is compared with, for equity that grows with the value in the first m rows and
+            for equity that shrinks in the others
     top_rate
             (m,) the highest rate; inf where the requirement jumps at an edge
     """
@@ -73,13 +76,15 @@ class TierTables:
     floor: Floats
     rate: Floats
     amount: Floats
-    edges: Floats
+    floor_levels: Levels
+    edge_levels: Levels
     top_rate: Floats
 
     @property
     def depth(self) -> int:
         """Return the number of columns, k."""
-        return self.floor.shape[1]
+        depth: int = self.floor.shape[1]
+        return depth
 
     def __len__(self) -> int:
         return len(self.top_rate)
@@ -102,7 +107,8 @@ def stack_tables(*, tables: Sequence[Table]) -> TierTables:
         floor=floor,
         rate=rate,
         amount=amount,
-        edges=edges,
+        floor_levels=spread_levels(edges=floor),
+        edge_levels=spread_levels(edges=edges),
         top_rate=np.array([_top_rate(table) for table in tables], dtype=np.float64),
     )
 
@@ -115,27 +121,36 @@ def share(*, keys: Sequence[Key]) -> tuple[Indices, list[Key]]:
 
 
 def find(
-    *, edges: Floats, row: Indices, key: Floats, tilt: tuple[Floats, Floats] | None = None
+    *, levels: Levels, row: Indices, key: Floats, tilt: tuple[Floats, Levels] | None = None
 ) -> Indices:
     """Return flat indices into (m, k) tables: of each row's last edge that is not beyond the key.
 
-    edges  (m, k) ascending along each row; its first column counts as not beyond anything
-    row    (n,) which table
-    key    (n,); NaN finds the first
-    tilt   (n,) factors and an (m, k) table: their product is added to the edges
+    levels  the edges, as spread_levels has them; the first edge counts as not beyond anything
+    row     (n,) which table
+    key     (n,); NaN finds the first
+    tilt    (n,) factors and the levels of another table: their product is added to the edges
 
     A binary search of all positions at once.
     """
-    flat = edges.ravel()
-    step = edges.shape[1]
-    found = row * step
-    while step > 1:
-        step >>= 1
-        edge = flat[step:].take(found)
+    found = row
+    for depth, level in enumerate(levels):
+        edge = level.take(found)
         if tilt is not None:
-            edge += tilt[0] * tilt[1].ravel()[step:].take(found)
-        found += step * (edge <= key)
+            edge += tilt[0] * tilt[1][depth].take(found)
+        # Doubled, a place in one level is the place of its lower half in the next.
+        found = found + found
+        found += edge <= key
     return found
+
+
+def spread_levels(*, edges: Floats) -> Levels:
+    """Return (m, k) edges, ascending along each row, in the order in which a search asks.
+
+    One flat array a step: the middles of the rows, then the middles of both halves, and so on.
+    """
+    depth = edges.shape[1]
+    steps = [depth >> level for level in range(depth.bit_length() - 1)]
+    return tuple(edges[:, step // 2 :: step].flatten() for step in steps)
 
 
 def _top_rate(table: Table) -> float:

@@ -11,10 +11,8 @@ from positions.engine.rulebook import RULES, UnknownRuleError, find_rule, rules_
 from positions.engine.rules import Basis, Leftover
 from positions.engine.types import ContractKind
 from tests.engine.build import make_terms
+from tests.engine.rule_table import BEGIN, DOCUMENT, END, render
 from tests.paths import PROJECT
-
-DOCUMENT = PROJECT / "docs" / "formulas.md"
-
 
 FAMILIES = sorted(key for key, rule in RULES.items() if not rule.venue and key != "lending")
 
@@ -84,7 +82,7 @@ def test_the_engine_loads_without_any_framework():
 def test_every_anchor_that_the_engine_cites_is_a_heading_of_the_document():
     lines = DOCUMENT.read_text().splitlines()
     headings = {_slug(line.lstrip("# ")) for line in lines if line.startswith("#")}
-    sources = [path.read_text() for path in (PROJECT / "positions" / "engine").glob("*.py")]
+    sources = [path.read_text() for path in (PROJECT / "positions" / "engine").rglob("*.py")]
 
     cited = {anchor for text in sources for anchor in re.findall(r"formulas\.md#([\w-]+)", text)}
 
@@ -95,6 +93,13 @@ def test_every_anchor_that_the_engine_cites_is_a_heading_of_the_document():
 @pytest.mark.parametrize("key", sorted(RULES))
 def test_every_rule_is_in_the_document(key):
     assert f"| `{key}` |" in DOCUMENT.read_text()
+
+
+def test_the_documents_table_is_that_of_the_rules():
+    _, _, rest = DOCUMENT.read_text().partition(BEGIN)
+
+    # Otherwise: python -m tests.engine.rule_table
+    assert rest.partition(END)[0] == render()
 
 
 def _slug(heading):
