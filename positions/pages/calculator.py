@@ -20,18 +20,22 @@ DISTANCES = (0.10, 0.20)
 _CARDS = (
     (
         "Where it ends",
-        ("liquidation_price", "liquidation_price_tick", "liquidation_distance")
-        + ("bankruptcy_price", "health_factor", "ltv"),
+        (
+            *("liquidation_price", "liquidation_price_tick", "liquidation_distance"),
+            *("bankruptcy_price", "health_factor", "ltv"),
+        ),
     ),
     (
         "How it stands",
-        ("margin_ratio", "effective_leverage", "unrealized_pnl", "equity", "notional")
-        + ("maintenance_margin", "maintenance_margin_rate", "required", "venue_margin_ratio"),
+        (
+            *("margin_ratio", "effective_leverage", "unrealized_pnl", "equity", "notional"),
+            *("maintenance_margin", "maintenance_margin_rate", "required", "venue_margin_ratio"),
+        ),
     ),
 )
 _MAIN = frozenset(name for _, names in _CARDS for name in names)
-# Only where they are known: a tick is not asked of everybody.
-_OPTIONAL = frozenset({"liquidation_price_tick"})
+# Among the others where they are not known: not everybody has a tick, nor every venue a ratio.
+_OPTIONAL = frozenset({"liquidation_price_tick", "venue_margin_ratio"})
 # Heading in docs/formulas.md, and the formula inside one tier.
 _FORMULAS = {
     "linear-mark-basis": "LP = (EP − s (M + D) / q) / (1 − s r)",
@@ -94,14 +98,13 @@ def _say(asked: Asked) -> Sentence:
 
 def _say_none(asked: Asked, answer: Mapping[str, Any]) -> Sentence:
     reason = answer["reasons"].get("liquidation_price", "unknown: this rule gives none")
-    kind, _, rest = reason.partition(": ")
+    kind, _, rest = reason.replace("_", " ").partition(": ")
     if kind == "none":
         is_dead = answer.get("state") in {"breached", "bankrupt"}
         urgency = Severity.CRITICAL if is_dead else Severity.CALM
         return Sentence(f"{_subject(asked)} has no liquidation price:", urgency, rest)
-    words = rest.replace("_", " ") or reason
     before = f"{_subject(asked)}: its liquidation price is"
-    return Sentence(before, Severity.UNKNOWN, "not known", after=f": {words}")
+    return Sentence(before, Severity.UNKNOWN, "not known", after=f": {rest or kind}")
 
 
 def _subject(asked: Asked) -> str:
@@ -153,15 +156,13 @@ def _draw(asked: Asked) -> dict[str, Any]:
         "mark": float(mark) if mark and answer else None,
         "entry": float(entry) if entry and answer else None,
     }
-    return price_line(prices, is_long=_is_long(asked))
+    return price_line(prices, is_long=_is_long(asked), trigger=_trigger_word(asked.rule))
 
 
 def _card(title: str, names: tuple[str, ...], asked: Asked) -> dict[str, Any]:
     answer = asked.answer or {}
     shown = [
-        _show(name, answer)
-        for name in names
-        if name in answer and not (name in _OPTIONAL and answer[name] is None)
+        _show(name, answer) for name in names if name in answer and not _is_left_out(name, answer)
     ]
     return {"title": title, "items": shown, "severity": _urgency(answer)}
 
@@ -211,7 +212,7 @@ _FORMS: dict[str, Callable[[float], str]] = {
 def _advise(asked: Asked) -> list[dict[str, Any]]:
     found: Advice = advise(asked.case, distances=DISTANCES)
     rows = [
-        (f"Margin for a distance of {formatting.percent(distance)}", _margin(each), each.reason)
+        (f"Margin for {formatting.percent(distance)} distance", _margin(each), each.reason)
         for distance, each in zip(DISTANCES, found.margins, strict=True)
     ]
     rows += [
@@ -234,7 +235,15 @@ def _edge(each: Advised) -> str:
 
 def _others(asked: Asked) -> list[dict[str, Any]]:
     answer = asked.answer or {}
-    return [_show(name, answer) for name in FIGURES if name in answer and name not in _MAIN]
+    return [
+        _show(name, answer)
+        for name in FIGURES
+        if name in answer and (name not in _MAIN or _is_left_out(name, answer))
+    ]
+
+
+def _is_left_out(name: str, answer: Mapping[str, Any]) -> bool:
+    return name in _OPTIONAL and answer[name] is None
 
 
 def _formula(asked: Asked) -> dict[str, Any]:

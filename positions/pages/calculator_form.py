@@ -23,6 +23,8 @@ DEFAULT_RULE = "bybit-linear"
 # The rule whose fields a sent form had: where it is another one, the new fields are to be filled.
 SHOWN_RULE = "shown"
 _LONGEST = 4_000
+# Of a slider: beyond them its ends would be no numbers.
+_LEAST, _MOST = 1e-300, 1e300
 # What nobody types into one line stays with REST.
 _UNSHOWN = frozenset({Check.LIABILITIES})
 # A worked example, for a page that nobody has filled in.
@@ -52,6 +54,19 @@ _EXAMPLES = {
     "liquidation_buffer_ratio": "0.0025",
     "margin_fee_rate": "0.001",
     "liquidation_fee": "5",
+}
+# Venues that are calculated and not read, where a capital alone does not make the name.
+_NAMES = {
+    "alph-trade": "Alph.trade",
+    "bitmex": "BitMEX",
+    "coinex": "CoinEx",
+    "gmx": "GMX",
+    "makerdao": "MakerDAO",
+    "mcdex": "MCDEX",
+    "mcs": "MCS",
+    "perp-v1": "Perpetual v1",
+    "standx": "StandX",
+    "zb": "ZB",
 }
 _SIZES = frozenset({"quantity", "contracts", "position_size", "collateral_quantity"})
 _AMOUNTS = frozenset({"collateral", "debt"})
@@ -109,7 +124,7 @@ def form_context(asked: Asked) -> dict[str, Any]:
 
 def label_of(name: str) -> str:
     """Return an input or a figure in words: "Entry price"."""
-    text = name.replace("_", " ").replace(" pnl", " PnL")
+    text = "LTV" if name == "ltv" else name.replace("_", " ").replace(" pnl", " PnL")
     return text[:1].upper() + text[1:]
 
 
@@ -127,9 +142,9 @@ def _read_texts(query: Mapping[str, str], rule: MarginRules) -> dict[str, str]:
     texts = {name: _clean(query[name]) for name in names if name in query}
     is_new = query.get(SHOWN_RULE, rule.key) != rule.key
     if is_new or not any(name in FIELDS for name in query):
-        # Only what has no field yet: what somebody has emptied stays empty.
+        given = {name: text for name, text in texts.items() if text}
         filled = {name: _EXAMPLES.get(name, "") for name in _main_inputs(rule)}
-        texts = {**_without_alternatives(filled, texts, rule.key), **texts}
+        texts = {**_without_alternatives(filled, given, rule.key), **given}
     return texts
 
 
@@ -142,7 +157,7 @@ def _without_alternatives(
 ) -> dict[str, str]:
     """Leave out an example where another input stands that would do, and all but the first."""
     for each in _inputs_of(rule):
-        group = [name for name in each["one_of"] if name in filled]
+        group = [name for name in _EXAMPLES if name in each["one_of"] and name in filled]
         given = [name for name in each["one_of"] if texts.get(name)]
         for name in group if given else group[1:]:
             filled[name] = ""
@@ -193,7 +208,7 @@ def _answer(asked: Asked) -> None:
 
 
 def _read_tiers(text: str) -> list[dict[str, str]]:
-    """Return the rows of "from rate [deduction]", one a line; what is no number is refused later."""
+    """Return the rows of "from rate [deduction]", one a line; what is no number is refused."""
     rows = (re.split(r"[\s,;]+", line.strip()) for line in text.splitlines() if line.strip())
     return [dict(zip(("min", "mmr", "amount"), row, strict=False)) for row in rows]
 
@@ -242,7 +257,7 @@ def _middle(name: str, inputs: Mapping[str, Any]) -> float:
     for text in (given, inputs.get(name), _EXAMPLES.get(name, "1")):
         # What stands in `inputs` was read as a number already.
         number = float(text) if text else 0.0
-        if 1e-300 < number < 1e300:
+        if _LEAST < number < _MOST:
             return number
     return 1.0
 
@@ -261,7 +276,8 @@ def _by_venue(rule: MarginRules) -> str:
 
 
 def _show_rule(rule: MarginRules) -> dict[str, str]:
-    what = rule.product or rule.key.replace("-", " ")
+    venue = f"{venue_label(rule.venue)}: " if rule.venue else ""
+    what = f"{venue}{rule.product or rule.key.replace('-', ' ')}"
     if rule.venue and rule.kind is not ContractKind.LINEAR and rule.kind.value not in what:
         what = f"{what}, {rule.kind.value}"
     dated = f" ({rule.document})" if rule.document else ""
@@ -271,4 +287,4 @@ def _show_rule(rule: MarginRules) -> dict[str, str]:
 def venue_label(venue: str) -> str:
     """Return a venue's name as people read it; "" for none."""
     name = registry.label(venue) if venue else ""
-    return name.capitalize() if name == venue else name
+    return _NAMES.get(venue, name.capitalize()) if name == venue else name

@@ -9,20 +9,23 @@ from typing import Any
 from riskhub import formatting
 
 DIGITS = 7
-# Kind, word, and the row of its label: each has one of its own, so that no two collide.
+# Kind, word, price, and the row of its label: each has one of its own, so that no two collide.
 _MARKS = (
     ("bankruptcy", "bankrupt", "bankruptcy_price", 16),
     ("liquidation", "liquidation", "liquidation_price", 38),
-    ("mark", "mark", "mark", 102),
+    ("mark", "", "mark", 102),
     ("entry", "entry", "entry", 124),
 )
-_PAD = 0.14
+_PAD, _MIDDLE = 0.14, 50.0
 
 
-def price_line(prices: Mapping[str, float | None], *, is_long: bool) -> dict[str, Any]:
+def price_line(
+    prices: Mapping[str, float | None], *, is_long: bool, trigger: str
+) -> dict[str, Any]:
     """Return the picture in percent of its width; no marks where no price is known.
 
-    prices  liquidation_price, bankruptcy_price, mark and entry; None or 0 is not drawn
+    prices   liquidation_price, bankruptcy_price, mark and entry; None or 0 is not drawn
+    trigger  word for the price that is compared: mark, oracle
     """
     known = {name: price for name, price in prices.items() if price and math.isfinite(price)}
     if not known:
@@ -32,10 +35,10 @@ def price_line(prices: Mapping[str, float | None], *, is_long: bool) -> dict[str
     start, width = low - pad, high - low + 2 * pad
 
     def place(price: float) -> float:
-        return 100 * (price - start) / width if width and math.isfinite(width) else 50.0
+        return 100 * (price - start) / width if width and math.isfinite(width) else _MIDDLE
 
     marks = [
-        _mark(kind, word, known[name], place(known[name]), row)
+        _mark(kind, word or trigger, known[name], place(known[name]), row)
         for kind, word, name, row in _MARKS
         if name in known
     ]
@@ -47,7 +50,7 @@ def price_line(prices: Mapping[str, float | None], *, is_long: bool) -> dict[str
 
 
 def _mark(kind: str, word: str, price: float, x: float, row: int) -> dict[str, Any]:
-    is_right = x > 50
+    is_right = x > _MIDDLE
     return {
         "kind": kind,
         "word": word,

@@ -86,6 +86,12 @@
     settle();
   }
 
+  // What stands there belongs to earlier inputs, and must look so.
+  function showLost(isLost) {
+    document.getElementById("calc-lost").hidden = !isLost;
+    document.getElementById("calc").toggleAttribute("data-lost", isLost);
+  }
+
   function markErrors() {
     const wrong = new Set();
     for (const error of document.querySelectorAll("[data-error-for]")) wrong.add(error.dataset.errorFor);
@@ -110,8 +116,9 @@
   });
 
   form.addEventListener("htmx:beforeRequest", () => { isAsking = true; });
-  form.addEventListener("htmx:afterRequest", function () {
+  form.addEventListener("htmx:afterRequest", function (event) {
     isAsking = false;
+    showLost(!event.detail.successful);
     if (isStale) schedule();
     isStale = false;
   });

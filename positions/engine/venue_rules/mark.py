@@ -53,6 +53,7 @@ CUMULATIVE = (
         "linear-mark-strict",
         product="perpetuals",
         trigger=Trigger.ORACLE,
+        printed_ratio=TO_REQUIRED,
         funding=HOURLY,
         liquidation_fee=LiquidationFee(rate=0.015),
         leftover=Leftover.OWNER,
