@@ -13,7 +13,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from positions import marks
-from positions.engine.rules import RULES, Basis
+from positions.engine.rulebook import RULES
+from positions.engine.rules import Basis
 from positions.engine.types import (
     ContractKind,
     MarginMode,

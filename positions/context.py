@@ -34,6 +34,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     """Return the context of the frame; strangers and pages of errors get one without queries."""
     now = clock.now()
     frame = {"server_now": now, "version": version(), "home_url": reverse("overview")}
+    frame["nav"] = _nav_items(request.path, [("Calculator", reverse("calculator"), 0)])
     team = getattr(request, "team", None)
     if team is None or getattr(request, "is_error_page", False):
         return frame
@@ -138,7 +139,12 @@ def _nav(path: str, *, alerts: int) -> list[dict[str, Any]]:
         ("Alerts", reverse("alerts"), alerts),
         ("Accounts", reverse("accounts"), 0),
         ("Settings", reverse("settings"), 0),
+        ("Calculator", reverse("calculator"), 0),
     )
+    return _nav_items(path, places)
+
+
+def _nav_items(path: str, places: Sequence[tuple[str, str, int]]) -> list[dict[str, Any]]:
     return [
         {"name": name, "url": url, "count": count, "is_current": _is_here(path, url)}
         for name, url, count in places

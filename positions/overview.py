@@ -13,7 +13,8 @@ from django.urls import reverse
 
 from positions.columns import exposure_of
 from positions.engine.batch import build_batch
-from positions.engine.solver import margin_to_add
+from positions.engine.questions.margin import margin_to_add
+from positions.engine.questions.targets import Aim, Target
 from positions.engine.types import PositionState, Severity
 from positions.live_cells import is_bankrupt, sort_key
 from positions.markets import tier_tables
@@ -242,8 +243,8 @@ def _margin_to_target(position: Position, valuation: Valuation) -> float | None:
     if shown is None:
         return None
     batch = build_batch(terms=[build_terms(exposure)] * 2)
-    targets = np.array([TARGET_DISTANCE, max(shown, 0.0)])
-    needed, surplus = (float(each) for each in margin_to_add(batch=batch, target_distance=targets))
+    target = Target(Aim.DISTANCE, np.array([TARGET_DISTANCE, max(shown, 0.0)]))
+    needed, surplus = margin_to_add(batch=batch, target=target).amount.tolist()
     # Beyond the liquidation price only what we think is left may be counted, not what is lacking.
     amount = needed - (surplus if shown > 0 else min(surplus, 0.0))
     return amount * exposure.usd_per_settle if math.isfinite(amount) and amount > 0 else None

@@ -2,7 +2,16 @@
 
 from django.urls import path
 
-from positions.views import accounts, alerts, channels, members, overview, position, settings
+from positions.views import (
+    accounts,
+    alerts,
+    calculator,
+    channels,
+    members,
+    overview,
+    position,
+    settings,
+)
 
 urlpatterns = [
     path("", overview.overview, name="overview"),
@@ -27,6 +36,7 @@ urlpatterns = [
     path("accounts/<int:account_id>/key/", accounts.key, name="replace-key"),
     path("accounts/<int:account_id>/poll/", accounts.poll, name="poll-account"),
     path("accounts/<int:account_id>/switch/", accounts.switch, name="switch-account"),
+    path("calculator/", calculator.calculator, name="calculator"),
     path("settings/", settings.settings, name="settings"),
     path("settings/password/", settings.PasswordChange.as_view(), name="password"),
     path("settings/members/add/", members.add, name="add-member"),

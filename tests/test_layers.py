@@ -16,7 +16,7 @@ PACKAGES = ("riskhub", "venues", "positions")
 # Layers from the ground up. A module belongs to the longest prefix that fits and may import its
 # own layer and every layer below it; what is named in EXTRA is allowed besides.
 LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("pure", ("positions.engine", "positions.risk", "riskhub.formatting")),
+    ("pure", ("positions.engine", "positions.calculator", "positions.risk", "riskhub.formatting")),
     (
         "ground",
         (

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from positions.api import views
+from positions.api import calculator, views
 
 urlpatterns = [
     path("positions", views.PositionList.as_view(), name="api-positions"),
@@ -23,6 +23,7 @@ urlpatterns = [
     path("incidents/<int:incident_id>", views.IncidentDetail.as_view(), name="api-incident"),
     path("venues", views.VenueList.as_view(), name="api-venues"),
     path("measures", views.MeasureList.as_view(), name="api-measures"),
+    path("calculator", calculator.Calculator.as_view(), name="api-calculator"),
     path("schema", views.SchemaView.as_view(), name="api-schema"),
     path("<path:rest>", views.Nothing.as_view(), name="api-nothing"),
 ]

@@ -15,7 +15,8 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
-from positions.engine.rules import MarginRules, equity, find_rule, requirement
+from positions.engine.rulebook import find_rule
+from positions.engine.rules import MarginRules, equity, requirement
 from positions.engine.types import PositionState, Side, Terms, Tier
 
 DEFAULT_SCALE = 8
@@ -109,12 +110,14 @@ class Compartment:
         """Return maintenance plus the closing fee where the rule counts it, smallest units."""
         value = self.unit_value(price=price)
         measured_at = self._entry_value if self.rules.is_entry_basis else value
-        tier = _tier_at(self.tiers, self.quantity * measured_at / self.unit)
+        size = (
+            self.quantity if self.rules.is_tier_fixed else self.quantity * measured_at / self.unit
+        )
+        tier = _tier_at(self.tiers, size)
         maintenance = requirement(
             rate=exact(tier.rate),
             amount=exact(tier.amount) * self.unit if self.rules.is_cumulative else Fraction(0),
-            quantity=self.quantity,
-            value=measured_at,
+            notional=self.quantity * measured_at,
         )
         fee = self.fee_rate if self.rules.is_fee_counted else Fraction(0)
         return maintenance + fee * self.quantity * value

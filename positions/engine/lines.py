@@ -1,4 +1,4 @@
-"""A batch in value space: straight lines of equity and requirement, and the walk along them."""
+"""Positions whose requirement jumps: straight lines tier by tier, and the walk along them."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from positions.engine.batch import Batch, Bools
+from positions.engine.batch import Batch
 from positions.engine.rules import Floats, equity, requirement
-from positions.engine.tiers import Indices, find_tier
-
-# Beyond this notional sums may overflow: such a row has no figures.
-LARGEST = 1e300
+from positions.engine.solution import Bools
+from positions.engine.standing import Standing
+from positions.engine.tiers import Indices
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,6 +22,7 @@ class Lines:
     direction  +1 where equity grows with the value of a unit, -1 where it shrinks
     entry, value
                value of a unit at entry and at the trigger price; NaN where not known
+    added      what is required at every price beside maintenance and fee, settle units
     edges      value at which each tier begins
     """
 
@@ -32,6 +32,7 @@ class Lines:
     value: Floats
     collateral: Floats
     fee: Floats
+    added: Floats
     edges: Floats
     rate: Floats
     amount: Floats
@@ -41,14 +42,10 @@ class Lines:
         """Return where a walk begins: at the trigger price, or at entry where that is unknown."""
         return np.where(np.isnan(self.value), self.entry, self.value)
 
-    @property
-    def bankruptcy(self) -> Floats:
-        """Return the value at which equity is zero; not positive where there is none."""
-        return self.entry - self.direction * self.collateral / self.quantity
-
     def tier_at(self, value: Floats) -> Indices:
-        """Return the tier of each position at that value, (n,)."""
-        return find_tier(edges=self.edges, at=value)
+        """Return the tier at that value, an edge belonging to the tier it opens, (n,)."""
+        tier: Indices = np.sum(self.edges[1:] <= value, axis=0, dtype=np.intp)
+        return tier
 
     def equity_at(self, value: Floats) -> Floats:
         """Return collateral plus unrealised profit at that value, (n,)."""
@@ -63,11 +60,11 @@ class Lines:
     def maintenance_at(self, value: Floats, tier: Indices) -> Floats:
         """Return the maintenance margin at that value by the line of that tier, (n,)."""
         rate, amount = pick(self.rate, tier), pick(self.amount, tier)
-        return requirement(rate=rate, amount=amount, quantity=self.quantity, value=value)
+        return requirement(rate=rate, amount=amount, notional=self.quantity * value)
 
     def required_at(self, value: Floats, tier: Indices) -> Floats:
-        """Return maintenance plus the closing fee where it is counted, (n,)."""
-        return self.maintenance_at(value, tier) + self.fee * self.quantity * value
+        """Return maintenance, the closing fee where it is counted and what is added, (n,)."""
+        return self.maintenance_at(value, tier) + self.fee * self.quantity * value + self.added
 
     def buffer_at(self, value: Floats, tier: Indices) -> Floats:
         """Return equity less requirement, (n,)."""
@@ -75,7 +72,8 @@ class Lines:
 
     def buffer_lines(self) -> tuple[Floats, Floats]:
         """Return intercept and slope of equity less requirement in every tier, each (k, n)."""
-        intercept = self.amount + (self.collateral - self.direction * self.quantity * self.entry)
+        rest = self.collateral - self.added - self.direction * self.quantity * self.entry
+        intercept = self.amount + rest
         slope = self.quantity * (self.direction - (self.rate + self.fee))
         return intercept, slope
 
@@ -103,28 +101,31 @@ class Crossing:
     is_edge: Bools
 
 
-def draw_lines(*, batch: Batch, rows: slice) -> Lines:
-    """Return the chosen rows of the batch in value space, entry-basis requirements fixed.
-
-    The quantity is NaN where a notional would overflow.
-    """
-    is_inverse, sign, tiers = batch.is_inverse[rows], batch.sign[rows], batch.tiers
-    entry = flip(batch.entry_price[rows], is_inverse)
-    value = flip(batch.trigger_price[rows], is_inverse)
-    quantity = _within_range(batch.quantity[rows], entry, value)
+def draw_lines(*, batch: Batch, standing: Standing) -> Lines:
+    """Return the batch in value space, requirements and tiers fixed where the rule fixes them."""
+    tables, quantity = batch.tables, standing.quantity
     lines = Lines(
-        direction=np.where(is_inverse, -sign, sign),
+        direction=standing.direction,
         quantity=quantity,
-        entry=entry,
-        value=value,
-        collateral=batch.collateral[rows],
-        fee=batch.fee_rate[rows],
-        edges=tiers.floor[rows].T / quantity,
-        rate=tiers.rate[rows].T,
-        amount=tiers.amount[rows].T,
+        entry=standing.entry,
+        value=standing.value,
+        collateral=batch.collateral,
+        fee=batch.fee_rate,
+        added=standing.added,
+        edges=tables.floor[batch.table].T / quantity,
+        rate=tables.rate[batch.table].T,
+        amount=tables.amount[batch.table].T,
     )
-    is_entry = batch.is_entry_basis[rows]
-    return _fix_at_entry(lines, is_entry) if is_entry.any() else lines
+    is_fixed = batch.is_entry_basis | batch.is_tier_fixed
+    return _fix(lines, is_fixed, standing) if is_fixed.any() else lines
+
+
+def find_breached(*, lines: Lines, is_strict: Bools) -> Bools:
+    """Return which positions meet the condition where a walk begins, (n,)."""
+    start = lines.start
+    held, required = lines.equity_at(start), lines.required_at(start, lines.tier_at(start))
+    is_met: Bools = held == required
+    return (held < required) | (~is_strict & is_met)
 
 
 def walk(*, lines: Lines, is_breached: Bools) -> Crossing:
@@ -169,29 +170,18 @@ def shortfall(*, lines: Lines, stop: Floats) -> Floats:
     return lack
 
 
-def flip(price: Floats, is_inverse: Bools) -> Floats:
-    """Turn prices into values of a unit, or values into prices, (n,)."""
-    return np.where(is_inverse, 1.0 / price, price)
-
-
 def pick(table: npt.NDArray[Any], tier: Indices) -> npt.NDArray[Any]:
     """Return one row's entry per column of a (k, n) table, (n,)."""
     picked: npt.NDArray[Any] = np.take_along_axis(table, tier[None, :], axis=0)[0]
     return picked
 
 
-def _within_range(quantity: Floats, entry: Floats, value: Floats) -> Floats:
-    is_too_large = (quantity * entry > LARGEST) | (quantity * value > LARGEST)
-    return np.where(is_too_large, np.nan, quantity)
-
-
-def _fix_at_entry(lines: Lines, is_entry: Bools) -> Lines:
-    """Give entry-basis rows one tier without a rate, its amount minus their maintenance."""
-    fixed = lines.maintenance_at(lines.entry, lines.tier_at(lines.entry))
+def _fix(lines: Lines, is_fixed: Bools, standing: Standing) -> Lines:
+    """Give rows whose requirement stays on one line that line alone."""
     only = np.where(np.arange(len(lines.edges)) == 0, 0.0, np.inf)[:, None]
     return replace(
         lines,
-        edges=np.where(is_entry, only, lines.edges),
-        rate=np.where(is_entry, 0.0, lines.rate),
-        amount=np.where(is_entry, -fixed, lines.amount),
+        edges=np.where(is_fixed, only, lines.edges),
+        rate=np.where(is_fixed, standing.line_rate, lines.rate),
+        amount=np.where(is_fixed, standing.line_amount, lines.amount),
     )

@@ -16,7 +16,8 @@ from enum import StrEnum
 from fractions import Fraction
 
 from positions.engine.compartment import DEFAULT_SCALE, Compartment, RefusedError
-from positions.engine.rules import Leftover, find_rule
+from positions.engine.rulebook import find_rule
+from positions.engine.rules import Leftover
 from positions.engine.types import PositionState, Side, Tier
 
 

@@ -1,13 +1,13 @@
-"""Margin rules as data, and the one condition they switch: equity against required.
+"""What a margin rule is: the switches of the one condition, equity against required.
 
 Everything is stated in *value space*. The value of one unit of quantity is `u = P` for a linear
 contract and `u = 1/P` for an inverse one, so that both obey the same two lines:
 
     equity(u)   = collateral + direction * quantity * (u - entry value)
-    required(u) = rate * quantity * u - amount (+ fee rate * quantity * u)
+    required(u) = rate * quantity * u - amount (+ fee rate * quantity * u) + what the rule adds
 
-where the direction is `s` for linear and `-s` for inverse. A venue is a set of switches on top.
-Derivations, worked numbers and sources: docs/formulas.md.
+where the direction is `s` for linear and `-s` for inverse. A venue is a set of switches on top:
+positions/engine/rulebook.py. Derivations, worked numbers and sources: docs/formulas.md.
 """
 
 from __future__ import annotations
@@ -33,41 +33,143 @@ class Basis(StrEnum):
     ENTRY = "entry"
 
 
+class ClosingFee(StrEnum):
+    """Where the fee of closing stands.
+
+    APART is not in the condition, or on both sides of it: it is reserved beside the margin and
+    cancels out. At MARK it is part of the requirement, on the notional of the moment.
+    """
+
+    APART = "apart"
+    MARK = "mark"
+
+
+class TierKey(StrEnum):
+    """The size that chooses the tier: it moves with the price, or it does not."""
+
+    NOTIONAL = "notional at the basis price"
+    QUANTITY = "quantity"
+
+
+class Trigger(StrEnum):
+    """The price series that liquidates."""
+
+    MARK = "mark"
+    INDEX = "index"
+    ORACLE = "oracle"
+    LAST = "last"
+    MARK_AND_LAST = "mark and last"
+
+
+class Charged(StrEnum):
+    """What pays funding: the position's margin, the free balance before it, or neither."""
+
+    POSITION = "position"
+    FREE_BALANCE_FIRST = "free balance first"
+    ELSEWHERE = "elsewhere"
+    NEVER = "never"
+
+
+class Rounding(StrEnum):
+    """How the venue brings the price to its tick."""
+
+    NEAREST = "nearest"
+    AGAINST_OWNER = "up for a long, down for a short"
+    TICK_BEYOND = "the formula, then one tick towards the mark"
+
+
 class Leftover(StrEnum):
     """Who gets what a liquidated compartment still holds after the liquidation fee."""
 
     OWNER = "owner"
     INSURANCE = "insurance"
+    POOL = "pool"
 
 
-class UnknownRuleError(KeyError):
-    """A margin rule was asked for by a name that RULES does not hold."""
+class FeeBase(StrEnum):
+    """What a liquidation fee is a share of."""
 
-    def __str__(self) -> str:
-        return f"no margin rule {self.args[0]!r}; known rules: {', '.join(sorted(RULES))}"
+    NOTIONAL = "notional"
+    MAINTENANCE = "maintenance margin"
+    FIXED = "a fixed amount"
+
+
+class PrintedRatio(StrEnum):
+    """The venue's own margin ratio; ours is always required / equity."""
+
+    REQUIRED_TO_EQUITY = "required / equity"
+    EQUITY_TO_REQUIRED = "equity / required"
+    EQUITY_TO_MARGIN = "equity / position margin, less the adjust factor"
+    EQUITY_TO_NOTIONAL = "equity / notional"
 
 
 @dataclass(frozen=True, slots=True)
-class MarginRules:
-    """The switches of one family of venues.
+class Funding:
+    """Who pays funding and how often.
 
-    kind            linear or inverse
+    charged     what the payment is taken from
+    sign        +1: longs pay a positive rate
+    interval_h  hours between payments by default; a market may say otherwise; None: not stated
+    is_next_required
+                the payment predicted for the next settlement stands in the requirement
+    """
+
+    charged: Charged = Charged.POSITION
+    sign: int = 1
+    interval_h: float | None = 8.0
+    is_next_required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LiquidationFee:
+    """What a liquidation costs beside the loss; None where the source does not say."""
+
+    base: FeeBase = FeeBase.NOTIONAL
+    rate: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarginRules:
+    """The switches of one venue's product, as one document states them.
+
+    kind            linear, inverse, quanto or lending
     basis           maintenance measured at the mark price or fixed at entry, tier included
-    is_fee_counted  the fee of closing stands in the trigger; where it is reserved apart it does not
+    closing_fee     whether the fee of closing stands in the trigger
     is_cumulative   tier amounts are deducted; otherwise the whole position bears its tier's rate
+    tier_key        what chooses the tier: the notional, or the quantity (base units for linear
+                    and quanto, quote units or contracts for inverse), which no price moves
+    trigger         the series that is compared
     is_strict       liquidated below the requirement only, not when just meeting it
-    leftover        who gets the rest after a liquidation
+    has_order_margin
+                    margin held by open orders stands in the requirement
+    price_cap       beyond this price the venue knows no liquidation; None: no cap
+    rounding        how the venue brings the answer to its tick
+    leftover        who gets the rest after a liquidation; None: the source does not say
+    printed_ratio   the convention of the venue's own margin ratio; None: it prints none
+    venue, product  what the rule is of; "" for a family that any venue may follow
+    document        date or version of the text, where texts of one venue disagree
     source          where the venue says so, as named in docs/formulas.md
     """
 
     key: str
     kind: ContractKind
     basis: Basis
-    is_fee_counted: bool
-    is_cumulative: bool
-    is_strict: bool
-    leftover: Leftover
     source: str
+    closing_fee: ClosingFee = ClosingFee.APART
+    is_cumulative: bool = True
+    tier_key: TierKey = TierKey.NOTIONAL
+    trigger: Trigger = Trigger.MARK
+    is_strict: bool = False
+    has_order_margin: bool = False
+    funding: Funding = Funding()
+    price_cap: float | None = None
+    rounding: Rounding = Rounding.NEAREST
+    liquidation_fee: LiquidationFee = LiquidationFee()
+    leftover: Leftover | None = None
+    printed_ratio: PrintedRatio | None = None
+    venue: str = ""
+    product: str = ""
+    document: str = ""
 
     @property
     def is_inverse(self) -> bool:
@@ -79,9 +181,24 @@ class MarginRules:
         """Tell whether maintenance is fixed at entry."""
         return self.basis is Basis.ENTRY
 
+    @property
+    def is_fee_counted(self) -> bool:
+        """Tell whether the closing fee stands in the requirement."""
+        return self.closing_fee is ClosingFee.MARK
+
+    @property
+    def is_tier_fixed(self) -> bool:
+        """Tell whether the tier stays the same at every price."""
+        return self.tier_key is TierKey.QUANTITY
+
     def direction(self, side: Side) -> int:
         """Return +1 where equity grows with the value of a unit, -1 where it shrinks."""
         return -side.sign if self.is_inverse else side.sign
+
+
+def profit(*, direction: Number, quantity: Number, value: Number, entry_value: Number) -> Number:
+    """Return unrealised profit, in settle units. Source: docs/formulas.md#the-one-condition."""
+    return direction * quantity * (value - entry_value)
 
 
 def equity(
@@ -96,94 +213,14 @@ def equity(
 
     Source: docs/formulas.md#the-one-condition.
     """
-    return collateral + direction * quantity * (value - entry_value)
+    return collateral + profit(
+        direction=direction, quantity=quantity, value=value, entry_value=entry_value
+    )
 
 
-def requirement(*, rate: Number, amount: Number, quantity: Number, value: Number) -> Number:
+def requirement(*, rate: Number, amount: Number, notional: Number) -> Number:
     """Return `rate` of the notional less the tier's deduction, in settle units.
 
     Source: docs/formulas.md#tiers.
     """
-    return rate * quantity * value - amount
-
-
-def find_rule(*, key: str) -> MarginRules:
-    """Return the rule of that name.
-
-    Raises UnknownRuleError (a KeyError) that names the known rules.
-    """
-    try:
-        return RULES[key]
-    except KeyError:
-        raise UnknownRuleError(key) from None
-
-
-def _rule(
-    key: str,
-    *,
-    source: str,
-    is_fee_counted: bool = False,
-    is_cumulative: bool = True,
-    is_strict: bool = False,
-    leftover: Leftover = Leftover.OWNER,
-) -> MarginRules:
-    kind, basis, *_ = key.split("-")
-    return MarginRules(
-        key=key,
-        kind=ContractKind(kind),
-        basis=Basis(basis),
-        is_fee_counted=is_fee_counted,
-        is_cumulative=is_cumulative,
-        is_strict=is_strict,
-        leftover=leftover,
-        source=source,
-    )
-
-
-RULES: dict[str, MarginRules] = {
-    rule.key: rule
-    for rule in (
-        _rule(
-            "linear-mark",
-            source="Binance FAQ b3c689c1 (USD-M), Aster; Hyperliquid docs, margin tiers",
-        ),
-        _rule(
-            "linear-mark-flat",
-            is_cumulative=False,
-            source="CoinEx 6951824248601, Injective, StandX: the whole position bears one rate",
-        ),
-        _rule(
-            "linear-mark-strict",
-            is_strict=True,
-            source="dYdX v4 protocol tests: liquidated strictly below the requirement",
-        ),
-        _rule(
-            "linear-mark-fee",
-            is_fee_counted=True,
-            source="Gate leverage-margin page and support reply; Bitget 12560603808759; OKX "
-            "6997123251341 (tables without deductions arrive with amounts of zero)",
-        ),
-        _rule(
-            "linear-mark-fee-flat",
-            is_fee_counted=True,
-            is_cumulative=False,
-            source="OKX tiered maintenance ratio, Bitget 360052911052: no deduction",
-        ),
-        _rule(
-            "linear-entry",
-            leftover=Leftover.INSURANCE,
-            source="Bybit 360039261334 and margin-parameters; settled at the bankruptcy price",
-        ),
-        _rule("inverse-mark", source="Binance FAQ ceccfcfb (COIN-M)"),
-        _rule(
-            "inverse-mark-fee",
-            is_fee_counted=True,
-            source="OKX 6997123251341 (coin-margined), Gate support reply",
-        ),
-        _rule(
-            "inverse-entry",
-            leftover=Leftover.INSURANCE,
-            source="Bybit 900000181046 (2024 text), MCS 360041008371",
-        ),
-    )
-}
+    return rate * notional - amount

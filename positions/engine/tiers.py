@@ -1,11 +1,12 @@
-"""Maintenance tables: deductions, the tier of a notional, and tables padded to columns."""
+"""Maintenance tables: deductions, a least requirement, and the tables of n positions as columns."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,23 +15,15 @@ from positions.engine.rules import Floats
 from positions.engine.types import Tier
 
 Indices = npt.NDArray[np.intp]
+Table = tuple[Tier, ...]
+Levels = tuple[Floats, ...]
+Key = TypeVar("Key", bound=Hashable)
+
+# A jump that is a smaller share of the requirement is the rounding of binary numbers.
+_ROUNDING = 1e-13
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class TierColumns:
-    """Tier tables of n positions, padded to the longest of k tiers; every array is (n, k).
-
-    floor   where the tier begins; 0 in the first column, inf in padding
-    rate    maintenance rate, a fraction; NaN in the first column of an empty table
-    amount  deduction
-    """
-
-    floor: Floats
-    rate: Floats
-    amount: Floats
-
-
-def with_amounts(*, tiers: Sequence[Tier]) -> tuple[Tier, ...]:
+def with_amounts(*, tiers: Sequence[Tier]) -> Table:
     """Return the table with its deductions computed from floors and rates.
 
     For venues that say "each slice bears its own rate" and print no amounts.
@@ -45,35 +38,135 @@ def with_amounts(*, tiers: Sequence[Tier]) -> tuple[Tier, ...]:
     return tuple(result)
 
 
-def pad_tables(*, tables: Sequence[tuple[Tier, ...]]) -> TierColumns:
-    """Return the tables as (n, k) columns, one row a position.
+def with_minimum(*, tiers: Sequence[Tier], minimum: float) -> Table:
+    """Return the table of max(minimum, what the table asks for).
 
-    Positions of one market share one tuple, so each tuple is converted once.
+    The least requirement is a tier of its own, without a rate. Source: docs/formulas.md#a-minimum.
+    """
+    if minimum <= 0:
+        return tuple(tiers)
+    ends = [*(tier.floor for tier in tiers[1:]), math.inf]
+    for index, (tier, end) in enumerate(zip(tiers, ends, strict=True)):
+        reached = (minimum + tier.amount) / tier.rate if tier.rate > 0 else math.inf
+        start = max(reached, tier.floor)
+        if start < end:
+            met = Tier(floor=start, rate=tier.rate, amount=tier.amount)
+            least = Tier(floor=0.0, rate=0.0, amount=-minimum)
+            return (met, *tiers[index + 1 :]) if start == 0 else (least, met, *tiers[index + 1 :])
+    return (Tier(floor=0.0, rate=0.0, amount=-minimum),)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TierTables:
+    """m different tables as (2 m, k), k a power of two; positions name their table by its row.
+
+    Rows m to 2 m repeat the first m, for positions whose equity shrinks with the value of a unit.
+
+    floor   where the tier begins; 0 in the first column, inf in padding
+    rate    maintenance rate, a fraction; NaN in the first column of an unknown table
+    amount  deduction
+    floor_levels, edge_levels
+            floors and edges as `find` takes them; an edge is what -direction times the rest of the
+            equity is compared with, for equity that grows with the value in the first m rows and
+            for equity that shrinks in the others
+    top_rate
+            (m,) the highest rate; inf where the requirement jumps at an edge
+    """
+
+    floor: Floats
+    rate: Floats
+    amount: Floats
+    floor_levels: Levels
+    edge_levels: Levels
+    top_rate: Floats
+
+    @property
+    def depth(self) -> int:
+        """Return the number of columns, k."""
+        depth: int = self.floor.shape[1]
+        return depth
+
+    def __len__(self) -> int:
+        return len(self.top_rate)
+
+
+def stack_tables(*, tables: Sequence[Table]) -> TierTables:
+    """Return the tables as columns, in order.
+
     Raises ValueError when floors do not ascend. An empty table gets a NaN rate.
     """
-    distinct = {id(table): table for table in tables}
-    place = {key: index for index, key in enumerate(distinct)}
-    rows = np.fromiter((place[id(table)] for table in tables), dtype=np.intp, count=len(tables))
-    depth = max((len(table) for table in distinct.values()), default=1) or 1
-    padded = np.array(
-        [_padded_rows(table, depth) for table in distinct.values()], dtype=np.float64
-    ).reshape(len(distinct), 3, depth)
-    # Positions last in memory: the solver works column by column, whatever the depth.
-    floor, rate, amount = (np.take(padded[:, field].T, rows, axis=1).T for field in range(3))
-    return TierColumns(floor=floor, rate=rate, amount=amount)
+    longest = max((len(table) for table in tables), default=1) or 1
+    depth = 1 << (longest - 1).bit_length()
+    rows = [_padded_rows(table, depth) for table in tables]
+    padded = np.array(rows, dtype=np.float64).reshape(len(tables), 3, depth)
+    floor, rate, amount = (np.concatenate([padded[:, place]] * 2) for place in range(3))
+    direction = np.repeat([1.0, -1.0], len(tables))[:, None]
+    with np.errstate(invalid="ignore"):
+        edges = floor - direction * (floor * rate - amount)
+    return TierTables(
+        floor=floor,
+        rate=rate,
+        amount=amount,
+        floor_levels=spread_levels(edges=floor),
+        edge_levels=spread_levels(edges=edges),
+        top_rate=np.array([_top_rate(table) for table in tables], dtype=np.float64),
+    )
 
 
-def find_tier(*, edges: Floats, at: Floats) -> Indices:
-    """Return the index of the tier that holds `at`, a floor belonging to the tier it opens.
+def share(*, keys: Sequence[Key]) -> tuple[Indices, list[Key]]:
+    """Return for each key the place of its first like, and the different keys in that order."""
+    place: dict[Key, int] = {}
+    rows = np.fromiter((place.setdefault(key, len(place)) for key in keys), np.intp, len(keys))
+    return rows, list(place)
 
-    edges  shape (k, n), ascending along the first axis, the first row being the lowest tier
-    at     shape (n,); below the first edge the first tier holds
+
+def find(
+    *, levels: Levels, row: Indices, key: Floats, tilt: tuple[Floats, Levels] | None = None
+) -> Indices:
+    """Return flat indices into (m, k) tables: of each row's last edge that is not beyond the key.
+
+    levels  the edges, as spread_levels has them; the first edge counts as not beyond anything
+    row     (n,) which table
+    key     (n,); NaN finds the first
+    tilt    (n,) factors and the levels of another table: their product is added to the edges
+
+    A binary search of all positions at once.
     """
-    tier: Indices = np.sum(edges[1:] <= at, axis=0, dtype=np.intp)
-    return tier
+    found = row
+    for depth, level in enumerate(levels):
+        edge = level.take(found)
+        if tilt is not None:
+            edge += tilt[0] * tilt[1][depth].take(found)
+        # Doubled, a place in one level is the place of its lower half in the next.
+        found = found + found
+        found += edge <= key
+    return found
 
 
-def _padded_rows(table: tuple[Tier, ...], depth: int) -> list[list[float]]:
+def spread_levels(*, edges: Floats) -> Levels:
+    """Return (m, k) edges, ascending along each row, in the order in which a search asks.
+
+    One flat array a step: the middles of the rows, then the middles of both halves, and so on.
+    """
+    depth = edges.shape[1]
+    steps = [depth >> level for level in range(depth.bit_length() - 1)]
+    return tuple(edges[:, step // 2 :: step].flatten() for step in steps)
+
+
+def _top_rate(table: Table) -> float:
+    jumps = (
+        abs(_asked(lower, upper.floor) - _asked(upper, upper.floor))
+        > _ROUNDING * abs(_asked(upper, upper.floor))
+        for lower, upper in pairwise(table)
+    )
+    return math.inf if any(jumps) else max((tier.rate for tier in table), default=math.nan)
+
+
+def _asked(tier: Tier, notional: float) -> float:
+    return tier.rate * notional - tier.amount
+
+
+def _padded_rows(table: Table, depth: int) -> list[list[float]]:
     known = table or (Tier(floor=0.0, rate=math.nan),)
     floors = [tier.floor for tier in known]
     if any(upper <= lower for lower, upper in pairwise(floors)):

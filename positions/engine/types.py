@@ -105,13 +105,21 @@ class Tier:
 class Terms:
     """What the engine needs to know about one isolated position.
 
-    rule           key into positions.engine.rules.RULES
-    quantity       linear: base units; inverse: quote units (contracts times contract size); > 0
+    rule           key into positions.engine.rulebook.RULES
+    quantity       linear and lending: base units; inverse: quote units (contracts times contract
+                   size); quanto: settle units per unit of the price (contracts times multiplier);
+                   more than 0
     entry_price    quote per base, > 0
     collateral     settle units, without unrealised PnL
     trigger_price  the series the venue liquidates on, quote per base; None when not known
     tiers          ascending by floor, at least one; one tier with floor 0 is "a single rate"
     fee_rate       closing fee, a fraction; used only where the rule counts it
+    next_funding_rate
+                   what the position pays at the next settlement, a fraction of its notional at
+                   entry, negative when it receives; used only where the rule counts it
+    fixed_requirement
+                   settle units that stand in the requirement at every price: margin of open
+                   orders, a keeper's reward
     """
 
     rule: str
@@ -122,3 +130,5 @@ class Terms:
     trigger_price: float | Fraction | None
     tiers: tuple[Tier, ...]
     fee_rate: float | Fraction = 0.0
+    next_funding_rate: float | Fraction = 0.0
+    fixed_requirement: float | Fraction = 0.0

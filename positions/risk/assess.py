@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from positions.engine.batch import build_batch
-from positions.engine.rules import RULES
+from positions.engine.rulebook import RULES
 from positions.engine.solution import Solution, State
 from positions.engine.solver import solve
 from positions.engine.types import ContractKind, MarginMode, Severity, Side, Source, Terms, Tier

@@ -18,6 +18,8 @@ def api_paths():
         for prefix in get_resolver().url_patterns
         if str(prefix.pattern) == "api/v1/"
         for route in prefix.url_patterns
+        # It takes a question by POST and changes nothing: tests/api/test_calculator.py.
+        if route.name != "api-calculator"
     ]
 
 

@@ -1,4 +1,4 @@
-"""Print how the product stands against plain floors: `make bench`.
+"""Print how the product stands against plain floors, and how exact it is: `make bench`.
 
 Each line times two things in the same run, in turns, and prints the ratio of their medians; single
 times on a shared machine say little. Nothing here passes or fails.
@@ -11,14 +11,12 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 
-import numpy as np
-
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "riskhub.settings_test")
 os.environ.setdefault("RISKHUB_LOG_LEVEL", "CRITICAL")
 
-FLOORS = (0.0, 50_000.0, 500_000.0, 1_000_000.0, 10_000_000.0)
-RATES = (0.004, 0.005, 0.01, 0.025, 0.05)
 TURNS = 5
+# How long a turn of one side lasts, at least roughly.
+TURN_S = 0.1
 
 
 def main() -> None:
@@ -29,19 +27,29 @@ def main() -> None:
     print(f"{'what':52} {'ours':>10} {'floor':>10} {'ours/floor':>11}")  # noqa: T201
     for name, ours, floor in comparisons():
         mine, its = timed(ours, floor)
-        print(f"{name:52} {mine:9.4f}s {its:9.4f}s {mine / its:10.2f}x")  # noqa: T201
+        print(f"{name:52} {1e3 * mine:7.2f} ms {1e3 * its:7.1f} ms {mine / its:10.3f}x")  # noqa: T201
+    accuracy()
 
 
 def timed(ours: Callable[[], object], floor: Callable[[], object]) -> tuple[float, float]:
-    """Return the median seconds of both, measured in turns after one warm-up."""
+    """Return the median seconds of one run of both, measured in turns after a warm-up.
+
+    A turn repeats what is short, so that neither pays for what the other left in the caches.
+    """
+    works = (ours, floor)
+    repeats = [max(1, min(1000, int(TURN_S / _time(work, 1)))) for work in works]
     seconds: tuple[list[float], list[float]] = ([], [])
-    for turn in range(TURNS + 1):
-        for place, work in enumerate((ours, floor)):
-            start = time.perf_counter()
-            work()
-            if turn:
-                seconds[place].append(time.perf_counter() - start)
+    for _ in range(TURNS):
+        for taken, work, count in zip(seconds, works, repeats, strict=True):
+            taken.append(_time(work, count))
     return statistics.median(seconds[0]), statistics.median(seconds[1])
+
+
+def _time(work: Callable[[], object], count: int) -> float:
+    start = time.perf_counter()
+    for _ in range(count):
+        work()
+    return (time.perf_counter() - start) / count
 
 
 def comparisons() -> Iterator[tuple[str, Callable[[], object], Callable[[], object]]]:
@@ -51,42 +59,26 @@ def comparisons() -> Iterator[tuple[str, Callable[[], object], Callable[[], obje
 
 
 def engine() -> Iterator[tuple[str, Callable[[], object], Callable[[], object]]]:
-    """The solver against a plain-Python loop that answers the liquidation price alone."""
-    from positions.engine.batch import build_batch
+    """Every figure of the solver, against a plain-Python loop that answers four of them."""
     from positions.engine.solver import solve
-    from positions.engine.tiers import with_amounts
-    from positions.engine.types import Side, Terms, Tier
-    from tests.bench.baseline import liquidate
+    from tests.bench.baseline import assess
+    from tests.bench.book import make_book
 
-    table = with_amounts(
-        tiers=tuple(Tier(floor, rate) for floor, rate in zip(FLOORS, RATES, strict=True))
-    )
-    for count in (1_000, 100_000):
-        random = np.random.default_rng(7)
-        entry = random.uniform(0.5, 90_000, count)
-        notional = 10 ** random.uniform(2, 7, count)
-        sign = random.choice([-1.0, 1.0], count)
-        mark = entry * random.uniform(0.97, 1.03, count)
-        columns = (sign, notional / entry, entry, notional / random.uniform(2, 50, count), mark)
-        rows = list(zip(*(column.tolist() for column in columns), strict=True))
-        terms = [
-            Terms(
-                rule="linear-mark",
-                side=Side.LONG if row[0] > 0 else Side.SHORT,
-                quantity=row[1],
-                entry_price=row[2],
-                collateral=row[3],
-                trigger_price=row[4],
-                tiers=table,
-            )
-            for row in rows
-        ]
-        batch = build_batch(terms=terms)
+    for count in (1_000, 100_000, 1_000_000):
+        book = make_book(count=count, seed=7)
+        rows = book.rows()
         yield (
-            f"engine: {count:,} positions, all figures / price alone",
-            lambda batch=batch: solve(batch),
-            lambda rows=rows: liquidate(rows, FLOORS, RATES),
+            f"engine: {count:,} positions, 12 figures / plain Python, 4",
+            lambda book=book: solve(book.batch),
+            lambda rows=rows, book=book: assess(rows, book.tables),
         )
+
+
+def accuracy() -> None:
+    """A million positions, twenty thousand of them judged by exact rationals."""
+    from tests.bench.accuracy import measure, print_report
+
+    print_report(measure())
 
 
 def store() -> Iterator[tuple[str, Callable[[], object], Callable[[], object]]]:

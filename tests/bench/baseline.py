@@ -4,32 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-Row = tuple[float, float, float, float, float]
+Row = tuple[float, float, float, float, float, int]
+Table = Sequence[tuple[float, float, float]]
+Figures = tuple[float, float, float, float]
 
 
-def liquidate(rows: Sequence[Row], floors: Sequence[float], rates: Sequence[float]) -> list[float]:
-    """Return the liquidation price of linear mark-basis positions, one after the other.
+def assess(rows: Sequence[Row], tables: Sequence[Table]) -> list[Figures]:
+    """Return (price, profit, ratio, distance) of linear mark-basis positions, one by one.
 
-    rows    (sign, quantity, entry price, collateral, mark price)
-    floors, rates  ascending tiers; deductions are worked out here
+    rows    (sign, quantity, entry price, collateral, mark price, table)
+    tables  ascending (floor, rate, amount)
 
-    Takes the first tier whose own solution lies within it.
+    The price is that of the first tier whose own solution lies within it.
     """
-    amounts = [0.0]
-    for place in range(1, len(floors)):
-        step = floors[place] * (rates[place] - rates[place - 1])
-        amounts.append(amounts[-1] + step)
     found = []
-    for sign, quantity, entry, collateral, _mark in rows:
+    for sign, quantity, entry, collateral, mark, place in rows:
+        table = tables[place]
         price = float("nan")
-        for place, rate in enumerate(rates):
-            candidate = (entry - sign * (collateral + amounts[place]) / quantity) / (
-                1 - sign * rate
-            )
-            above = floors[place] <= quantity * candidate
-            below = place + 1 == len(floors) or quantity * candidate < floors[place + 1]
-            if above and below and candidate > 0:
-                price = candidate
+        last = len(table) - 1
+        for index, (floor, rate, amount) in enumerate(table):
+            candidate = (entry - sign * (collateral + amount) / quantity) / (1 - sign * rate)
+            notional = quantity * candidate
+            if floor <= notional and (index == last or notional < table[index + 1][0]):
+                price = candidate if candidate > 0 else price
                 break
-        found.append(price)
+        profit = sign * quantity * (mark - entry)
+        notional = quantity * mark
+        for floor, rate, amount in table:
+            if floor > notional:
+                break
+            maintenance = rate * notional - amount
+        equity = collateral + profit
+        ratio = maintenance / equity if equity > 0 else float("nan")
+        found.append((price, profit, ratio, sign * (mark - price) / mark))
     return found

@@ -3,13 +3,22 @@
 import numpy as np
 
 from positions.engine.batch import build_batch
-from positions.engine.rules import RULES
+from positions.engine.rulebook import RULES
 from positions.engine.solution import Solution
 from positions.engine.solver import solve
 from positions.engine.types import Side, Terms, Tier
 
 ONE_PERCENT = (Tier(floor=0.0, rate=0.01),)
 LONG, SHORT = Side.LONG, Side.SHORT
+# The families, and rules with a switch that no family has.
+SWITCHES = (
+    *sorted(key for key, rule in RULES.items() if not rule.venue and key != "lending"),
+    "coinex-linear",
+    "kucoin-linear",
+    "bitmex-inverse",
+    "htx-linear",
+    "mcdex-perp",
+)
 FLAT_JUMP = (Tier(floor=0.0, rate=0.01), Tier(floor=1000.0, rate=0.05))
 
 
@@ -44,19 +53,20 @@ def make_table(rng: np.random.Generator, top: float, depth: int, is_flat: bool) 
 def make_positions(count: int, seed: int) -> list[Terms]:
     """Return random positions over every rule, near tier edges and near 1x among them."""
     rng = np.random.default_rng(seed)
-    rules = sorted(RULES)
-    return [_make_position(rng, rules[index % len(rules)]) for index in range(count)]
+    return [_make_position(rng, SWITCHES[index % len(SWITCHES)]) for index in range(count)]
 
 
 def _make_position(rng: np.random.Generator, rule: str) -> Terms:
-    is_inverse = RULES[rule].is_inverse
+    switches = RULES[rule]
+    is_inverse = switches.is_inverse
     entry = float(10 ** rng.uniform(-4, 5))
     notional = float(10 ** rng.uniform(1, 7))
     quantity = notional * entry if is_inverse else notional / entry
+    size = quantity if switches.is_tier_fixed else notional
     tiers = make_table(
-        rng, notional * rng.uniform(0.3, 4), int(rng.integers(1, 9)), rule.endswith("flat")
+        rng, size * rng.uniform(0.3, 4), int(rng.integers(1, 9)), not switches.is_cumulative
     )
-    if rng.random() < 0.2 and len(tiers) > 1:
+    if rng.random() < 0.2 and len(tiers) > 1 and not switches.is_tier_fixed:
         edge = tiers[int(rng.integers(1, len(tiers)))].floor * (1 + rng.uniform(-1e-6, 1e-6))
         quantity = edge * entry if is_inverse else edge / entry
         notional = edge
@@ -71,4 +81,6 @@ def _make_position(rng: np.random.Generator, rule: str) -> Terms:
         trigger_price=price,
         tiers=tiers,
         fee_rate=float(rng.choice([0.0, 0.0005, 0.00075])),
+        next_funding_rate=float(rng.choice([0.0, 0.0001, -0.0003])),
+        fixed_requirement=float(notional * rng.choice([0.0, 0.0, 0.002])),
     )

@@ -36,7 +36,7 @@ def test_rows_beyond_one_chunk_are_the_same_rows():
 
 
 def test_an_inverse_position_is_the_linear_one_of_the_other_side_at_one_over_the_price():
-    inverse = [t for t in make_positions(900, seed=9) if t.rule.startswith("inverse")]
+    inverse = [t for t in make_positions(1400, seed=9) if t.rule.startswith("inverse-")]
     linear = [
         replace(
             terms,
@@ -59,8 +59,8 @@ def test_an_inverse_position_is_the_linear_one_of_the_other_side_at_one_over_the
 def test_other_trigger_prices_and_collateral_are_other_positions():
     batch = build_batch(terms=[make_terms(), make_terms(side=Side.SHORT)])
 
-    moved = solve(batch.with_trigger_price(price=np.array([90.0, 90.0])))
-    funded = solve(batch.with_collateral(collateral=np.array([20.0, 20.0])))
+    moved = solve(batch.change(trigger_price=np.array([90.0, 90.0])))
+    funded = solve(batch.change(collateral=np.array([20.0, 20.0])))
 
     assert moved.has(State.BREACHED).tolist() == [True, False]
     assert funded.liquidation_price.tolist() == [80 / 0.99, 120 / 1.01]
@@ -68,7 +68,7 @@ def test_other_trigger_prices_and_collateral_are_other_positions():
 
 def test_adding_margin_never_brings_liquidation_nearer():
     batch = build_batch(terms=make_positions(900, seed=10))
-    more = batch.with_collateral(collateral=batch.collateral * 1.05)
+    more = batch.change(collateral=batch.collateral * 1.05)
 
     before, after = solve(batch), solve(more)
 

@@ -13,7 +13,7 @@ from positions.engine import machine
 from positions.engine.batch import build_batch
 from positions.engine.compartment import Compartment, RefusedError
 from positions.engine.machine import LedgerEntry, Purse, Reason
-from positions.engine.rules import RULES
+from positions.engine.rulebook import RULES
 from positions.engine.solver import solve
 from positions.engine.tiers import with_amounts
 from positions.engine.types import PositionState, Side, Tier

@@ -8,7 +8,7 @@ from positions.engine.solver import solve
 from tests.engine.build import make_positions
 from tests.engine.oracle import Oracle
 
-POSITIONS = make_positions(2700, seed=20261122)
+POSITIONS = make_positions(3500, seed=20261122)
 ORACLES = [Oracle(terms) for terms in POSITIONS]
 MARKED = [index for index, terms in enumerate(POSITIONS) if terms.trigger_price is not None]
 SOLUTION = solve(build_batch(terms=POSITIONS))

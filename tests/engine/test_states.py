@@ -164,3 +164,35 @@ def test_one_unknown_row_leaves_its_neighbours_alone():
 
 def test_an_empty_batch_has_an_empty_solution():
     assert len(solve(build_batch(terms=[]))) == 0
+
+
+@pytest.mark.parametrize("side", [LONG, SHORT])
+def test_already_breached_is_said_and_the_price_is_the_way_back(side):
+    price = {LONG: 90.5, SHORT: 109.5}[side]
+
+    solution = solve_one("linear-mark", side, trigger_price=price)
+
+    assert State(int(solution.state[0])) == State.BREACHED
+    assert solution.liquidation_distance[0] < 0
+    assert side.sign * (solution.liquidation_price[0] - price) > 0
+
+
+def test_a_longs_price_may_lie_above_its_entry():
+    # 3 of margin at 5 % of maintenance: 3 - (100 - p) = 0.05 p.
+    solution = solve_one("linear-mark", collateral=3.0, trigger_price=110.0, tiers=(Tier(0, 0.05),))
+
+    assert solution.liquidation_price[0] == pytest.approx(97 / 0.95)
+    assert solution.liquidation_price[0] > 100.0
+    assert solution.state[0] == 0
+
+
+def test_no_liquidation_price_is_a_state_and_no_number():
+    solution = solve_one("linear-mark", collateral=100.0)
+
+    row = solution.row(index=0)
+
+    assert row["liquidation_price"] is None
+    assert row["liquidation_distance"] is None
+    assert solution.has(State.NO_CROSSING)[0]
+    assert not solution.has(State.UNSOLVED)[0]
+    assert solution.reason(figure="liquidation_price", index=0).startswith("none: ")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from positions.engine.rules import RULES
+from positions.engine.rulebook import RULES
 from tests.paths import needs_recordings
 from tests.venues import corpus
 from tests.venues.reading_checks import (

@@ -38,7 +38,8 @@ STREAMED = frozenset({"events", "export-csv", "export-json"})
 PAGES = [
     route
     for route in ROUTES
-    if not is_api(route) and route.name not in POST_ONLY | STREAMED | (PUBLIC - {"login"})
+    if not is_api(route)
+    and route.name not in POST_ONLY | STREAMED | (PUBLIC - {"login", "calculator"})
 ]
 
 

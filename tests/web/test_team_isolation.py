@@ -26,7 +26,7 @@ pytestmark = pytest.mark.django_db
 
 METHODS = ("get", "post", "put", "patch", "delete")
 # Pages for strangers, by name; a page that is missing here must ask for a login.
-PUBLIC = frozenset({"healthz", "readyz", "login", "api-schema"})
+PUBLIC = frozenset({"healthz", "readyz", "login", "api-schema", "calculator", "api-calculator"})
 # Parts of an address that are no id: any text.
 FREE_TEXT = frozenset({"rest"})
 # The addresses that answer 404 whatever is asked.

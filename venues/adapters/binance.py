@@ -106,8 +106,8 @@ class Binance(VenueAdapter):
     label = "Binance"
     ccxt_id = "binance"
     margin_rules = {
-        ContractKind.LINEAR: "linear-mark",
-        ContractKind.INVERSE: "inverse-mark",
+        ContractKind.LINEAR: "binance-usdm",
+        ContractKind.INVERSE: "binance-coinm",
     }
     reads = (
         "GET /fapi/v1/time",

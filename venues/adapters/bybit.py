@@ -80,8 +80,8 @@ class Bybit(VenueAdapter):
     label = "Bybit"
     ccxt_id = "bybit"
     margin_rules = {
-        ContractKind.LINEAR: "linear-entry",
-        ContractKind.INVERSE: "inverse-entry",
+        ContractKind.LINEAR: "bybit-linear",
+        ContractKind.INVERSE: "bybit-inverse",
     }
     reads = (
         "GET /v5/market/time",

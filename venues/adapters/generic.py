@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from positions.engine.types import ContractKind
+from positions.engine.rulebook import find_rule
 from venues.base import (
     AccountRequest,
     MarketSpec,
@@ -31,7 +31,7 @@ OWN_OPTIONS = ("scopes", "symbols")
 
 WITH_PASSWORD = ("apiKey", "secret", "password")
 MARKS = "fetch_mark_prices"
-GATE_RULES = ("linear-mark-fee", "inverse-mark-fee")
+GATE_RULES = ("gate-linear", "gate-inverse")
 GATE_SCOPES = {"linear:USDT": {"settle": "usdt"}, "inverse:BTC": {"settle": "btc"}}
 GATE_PARAMS = {"settle": ("usdt", "btc"), "type": ("swap", "future")}
 LINEAR_INVERSE = {"linear": {"subType": "linear"}, "inverse": {"subType": "inverse"}}
@@ -53,7 +53,7 @@ def _gate(label: str) -> Facts:
 
 VENUES: Mapping[str, Facts] = {
     "apex": Facts("ApeX", WITH_PASSWORD),
-    "aster": Facts("Aster", ("privateKey",), rules=("linear-mark",)),
+    "aster": Facts("Aster", ("privateKey",), rules=("aster-usdm",)),
     "backpack": Facts("Backpack"),
     "bequant": Facts("Bequant", params=MARGIN_MODE),
     "bingx": Facts(
@@ -72,10 +72,10 @@ VENUES: Mapping[str, Facts] = {
             "linear:USDC": {"productType": "USDC-FUTURES"},
         },
         params={"productType": ("USDT-FUTURES", "USDC-FUTURES", "COIN-FUTURES"), **UNIFIED},
-        rules=("linear-mark-fee",),
+        rules=("bitget-linear",),
         size_field="total",
     ),
-    "blofin": Facts("BloFin", WITH_PASSWORD, rules=("linear-mark-fee",)),
+    "blofin": Facts("BloFin", WITH_PASSWORD, rules=("blofin-linear",)),
     "btse": Facts("BTSE"),
     "bullish": Facts("Bullish", prices=""),
     "bydfi": Facts("BYDFi", params={"contractType": (), "settleCoin": ()}),
@@ -83,7 +83,7 @@ VENUES: Mapping[str, Facts] = {
     "coinbaseinternational": Facts("Coinbase International"),
     "cryptocom": Facts("Crypto.com", posts=("/exchange/v1/private/get-positions",)),
     "deepcoin": Facts("DeepCoin", WITH_PASSWORD),
-    "delta": Facts("Delta Exchange", rules=("linear-entry",)),
+    "delta": Facts("Delta Exchange", rules=("delta-linear",)),
     "deribit": Facts(
         "Deribit",
         params={"currency": (), "kind": ("future", "future_combo"), "subaccount_id": ()},
@@ -100,14 +100,14 @@ VENUES: Mapping[str, Facts] = {
             "/v3/public/get_time",
         ),
     ),
-    "digifinex": Facts("DigiFinex", scopes={"swap": {"type": "swap"}}, rules=("linear-mark-fee",)),
+    "digifinex": Facts("DigiFinex", scopes={"swap": {"type": "swap"}}, rules=("digifinex-linear",)),
     "dydx": Facts(
         "dYdX",
         (),
         prices="",
         needs_wallet=True,
         params={"subAccountNumber": ()},
-        rules=("linear-mark-strict",),
+        rules=("dydx-v4",),
     ),
     "extended": Facts("Extended", ("apiKey",)),
     "fmfwio": Facts("FMFW.io", params=MARGIN_MODE),
@@ -144,7 +144,7 @@ VENUES: Mapping[str, Facts] = {
         "Lighter", (), needs_wallet=True, params={"by": ("index", "l1_address"), "value": ()}
     ),
     "mexc": Facts("MEXC Global"),
-    "modetrade": Facts("Mode Trade", ORDERLY, rules=("linear-mark",), mode_field="margin_mode"),
+    "modetrade": Facts("Mode Trade", ORDERLY, rules=("orderly-perp",), mode_field="margin_mode"),
     "mudrex": Facts("Mudrex", ("secret",), params={"trade_currency": ()}),
     "nado": Facts("Nado", (), needs_wallet=True, params={"subaccount": ()}),
     "pacifica": Facts("Pacifica", (), needs_wallet=True),
@@ -156,7 +156,7 @@ VENUES: Mapping[str, Facts] = {
         params={"settle": (), "currency": (), "code": (), **SUB_TYPE},
     ),
     "poloniex": Facts("Poloniex"),
-    "toobit": Facts("Toobit", rules=("linear-entry",)),
+    "toobit": Facts("Toobit", rules=("toobit-linear",)),
     "weex": Facts("Weex", WITH_PASSWORD, prices=MARKS),
     "whitebit": Facts(
         "WhiteBit",
@@ -165,7 +165,7 @@ VENUES: Mapping[str, Facts] = {
         is_size_signed=True,
     ),
     "woo": Facts("WOO X"),
-    "woofipro": Facts("WOOFI PRO", ORDERLY, rules=("linear-mark",), mode_field="margin_mode"),
+    "woofipro": Facts("WOOFI PRO", ORDERLY, rules=("orderly-perp",), mode_field="margin_mode"),
     "xt": Facts("XT", scopes=LINEAR_INVERSE, params=SUB_TYPE),
     "zebpay": Facts("Zebpay"),
 }
@@ -249,7 +249,7 @@ def _param(name: str, choices: Sequence[str], *, is_scope: bool) -> AccountOptio
 
 
 def _define(ccxt_id: str, facts: Facts) -> type[Generic]:
-    rules = {ContractKind(rule.partition("-")[0]): rule for rule in facts.rules}
+    rules = {find_rule(key=rule).kind: rule for rule in facts.rules}
     replaced = {name for params in facts.scopes.values() for name in params}
     own = dict.fromkeys(sorted(replaced), ()) | dict(facts.params)
     return type(

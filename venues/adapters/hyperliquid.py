@@ -47,7 +47,7 @@ class Hyperliquid(VenueAdapter):
     ccxt_id = "hyperliquid"
     credentials = ()
     needs_wallet = True
-    margin_rules = {ContractKind.LINEAR: "linear-mark"}
+    margin_rules = {ContractKind.LINEAR: "hyperliquid-perp"}
     # One path serves every read; what signs and writes has another (/exchange).
     reads = ("POST /info",)
     account_options = (

@@ -50,8 +50,8 @@ class Okx(VenueAdapter):
     ccxt_id = "okx"
     credentials = ("apiKey", "secret", "password")
     margin_rules = {
-        ContractKind.LINEAR: "linear-mark-fee",
-        ContractKind.INVERSE: "inverse-mark-fee",
+        ContractKind.LINEAR: "okx-linear",
+        ContractKind.INVERSE: "okx-inverse",
     }
     reads = (
         "GET /api/v5/public/time",

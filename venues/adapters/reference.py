@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
-from positions.engine.rules import RULES
+from positions.engine.rulebook import RULES
 from positions.engine.types import ContractKind, MarginMode, PositionState, Side
 from venues.base import (
     AccountRequest,

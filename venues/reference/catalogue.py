@@ -12,7 +12,7 @@ from decimal import Decimal
 from fractions import Fraction
 from functools import cache
 
-from positions.engine.rules import find_rule
+from positions.engine.rulebook import find_rule
 from positions.engine.tiers import with_amounts
 from positions.engine.types import ContractKind, Tier
 from venues.reference.prices import Process
