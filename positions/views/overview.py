@@ -6,7 +6,7 @@ from functools import partial
 
 from asgiref.sync import sync_to_async
 from django.contrib import messages
-from django.db import DatabaseError, close_old_connections
+from django.db import DatabaseError, close_old_connections, connection
 from django.http import (
     Http404,
     HttpRequest,
@@ -82,8 +82,7 @@ def _membership(request: HttpRequest) -> Membership | None:
     try:
         return membership_of(request)
     finally:
-        # A stream lasts for hours and would hold one of the pool's few connections all the time.
-        close_old_connections()
+        _let_go()
 
 
 def may_go_on(*, pk: int) -> bool:
@@ -93,6 +92,12 @@ def may_go_on(*, pk: int) -> bool:
     except DatabaseError:
         return True
     finally:
+        _let_go()
+
+
+def _let_go() -> None:
+    """Give the connection back: a stream lasts for hours, and the pool holds few."""
+    if not connection.in_atomic_block:
         close_old_connections()
 
 
