@@ -13,9 +13,11 @@ from positions.calculator.flow import Flow
 from positions.calculator.reading import Case, read_case
 from positions.calculator.taking_part import ways_of
 from positions.engine.rules import MarginRules
-from positions.engine.types import MarginMode
+from positions.engine.types import ContractKind, MarginMode, Side
 
 RESIDUAL = "residual"
+# Of one rate and a table of rates, the table says more.
+_OVERRULED = frozenset({"maintenance_margin_rate", "maintenance_amount"})
 
 
 def quote(case: Mapping[str, Any]) -> dict[str, Any]:
@@ -35,6 +37,12 @@ def quote(case: Mapping[str, Any]) -> dict[str, Any]:
     names = (*figures_of(rule=rule, mode=known.mode), RESIDUAL)
     found = {name: flow.find(name) for name in names}
     notes = {name: flow.note(name) for name in names if flow.note(name)}
+    if known.side is Side.SHORT and _is_loan(choice.rule):
+        notes["side"] = "not used: a loan is long of its collateral"
+    if known.mode is not MarginMode.ISOLATED:
+        notes["margin_mode"] = f"{known.mode.value}: taken as if this margin alone backed it"
+    if set(known.inputs) & _OVERRULED and "tiers" in known.inputs:
+        notes["tiers"] = f"the table counts: {', '.join(sorted(_OVERRULED))} are not used"
     if known.unknown:
         notes["inputs"] = f"not known, and not used: {', '.join(known.unknown)}"
     return {
@@ -67,4 +75,10 @@ def figures_of(*, rule: str, mode: MarginMode = MarginMode.ISOLATED) -> tuple[st
 
 def _facts(case: Case, rule: MarginRules) -> dict[str, Any]:
     facts = {**case.inputs, "rule": rule}
-    return facts if case.side is None else {**facts, "side": case.side}
+    if "tiers" in facts:
+        facts = {name: fact for name, fact in facts.items() if name not in _OVERRULED}
+    return facts if case.side is None or _is_loan(rule) else {**facts, "side": case.side}
+
+
+def _is_loan(rule: MarginRules) -> bool:
+    return rule.kind is ContractKind.LENDING

@@ -130,7 +130,9 @@ def _read_inputs(given: object) -> tuple[dict[str, Any], tuple[str, ...]]:
         name = ALIASES.get(key, key)
         if name not in FIELDS:
             unknown.append(str(key))
-        elif value is not None and (name == key or name not in given):
+        elif value is not None:
+            if name != key and given.get(name) is not None:
+                raise CalculatorError(str(key), f"is another name of {name}: give one of them.")
             inputs[name] = _READERS[FIELDS[name].check](str(key), value)
     return inputs, tuple(unknown)
 

@@ -82,6 +82,8 @@ def needs_of(rule: MarginRules) -> tuple[str, ...]:
     families = families_of(rule=rule.key)
     counted = (
         ("entry_price", rule.is_entry_basis),
+        # A contract's own display takes the entry for the price; the trigger itself does not.
+        ("mark_price", rule.trigger is Trigger.ORACLE and not rule.is_entry_basis),
         ("taker_fee_rate", rule.is_fee_counted or fees.fee_on_value_and_margin in families),
         ("next_funding_rate", rule.funding.is_next_required),
     )

@@ -123,6 +123,8 @@ def price_on_tick(
         side=side,
         rounding=rule.rounding,
     )
+    if rounded <= 0:
+        raise NoFigureError("none: the price is less than one tick")
     return float(rounded)
 
 
