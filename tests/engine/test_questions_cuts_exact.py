@@ -32,6 +32,7 @@ BATCH = build_batch(terms=POSITIONS)
 SETTLED = Note.NO_CUT | Note.BANKRUPT | Note.NO_PRICE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("release", Release)
 @pytest.mark.parametrize("aim", Aim)
 def test_every_cut_is_the_first_that_exactly_meets_the_target(aim, release):
