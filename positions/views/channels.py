@@ -13,20 +13,26 @@ from positions.alerts import base, selectors, services
 from positions.alerts.models import Channel, DeliveryState
 from positions.forms import ChannelForm
 from positions.pages import alerts as pages
+from positions.views import once
 from positions.views.base import user_of, writer_team_of
 from riskhub import clock
 from riskhub.teams.models import Team
 
 _FIRST_KIND = "email"
+_MADE = "channel-secret"
 
 
 @sensitive_post_parameters()
 @sensitive_variables()
 @require_http_methods(["GET", "HEAD", "POST"])
 def add(request: HttpRequest) -> HttpResponse:
-    """A form with the fields of one kind; a secret that was made is shown in this very answer."""
+    """A form with the fields of one kind; a secret that was made is shown after it, once."""
     team, kind = writer_team_of(request), _chosen_kind(request)
     if request.method != "POST":
+        made = once.take(request, name=_MADE, now=clock.now())
+        if made:
+            kept = get_object_or_404(Channel, team=team, pk=int(made.pop("channel")))
+            return _secrets_page(request, kept, made)
         return _form_page(request, ChannelForm(channel=kind))
     form = ChannelForm(request.POST, channel=kind)
     if not form.is_valid():
@@ -37,7 +43,9 @@ def add(request: HttpRequest) -> HttpResponse:
     if channel is None:
         return _form_page(request, form)
     if made:
-        return _secrets_page(request, channel, made)
+        texts = {**made, "channel": str(channel.pk)}
+        once.keep(request, name=_MADE, texts=texts, now=clock.now())
+        return redirect("add-channel")
     messages.success(request, f"“{channel.label}” was added. A test says whether it arrives.")
     return redirect("alerts")
 
@@ -82,7 +90,6 @@ def _secrets_page(request: HttpRequest, channel: Channel, made: dict[str, str]) 
         "channel": pages.channel_row(channel, last=None),
         "secrets": pages.secret_rows(channel.kind, made),
     }
-    # A redirect would have to keep the secret.
     response = render(request, "alerts/channel_secret.html", context)
     response["Cache-Control"] = "no-store"
     return response

@@ -72,13 +72,15 @@ def test_an_address_is_added_and_told_by_whom(team):
 def test_a_made_secret_is_shown_once_and_signs(team):
     client = browser(team)
     with serve_hook(Answer()) as hook:
-        page = client.post(WEBHOOK, {"label": "pager", "url": hook.url})
+        page = client.post(WEBHOOK, {"label": "pager", "url": hook.url}, follow=True)
         channel = Channel.objects.get()
         client.post(f"/alerts/channels/{channel.pk}/test/")
 
     secret = shown_secret(page)
     assert channel.secrets.open() == {"secret": secret}
     assert page["Cache-Control"] == "no-store"
+    assert page.redirect_chain
+    assert secret not in client.get(page.request["PATH_INFO"]).content.decode()
     assert secret not in client.get("/alerts/").content.decode()
     assert secret not in str(channel.config)
     assert Delivery.objects.get().state == "sent"
