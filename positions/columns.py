@@ -24,6 +24,7 @@ from positions.engine.types import (
     Tier,
 )
 from positions.freshness import price_stale_after_s
+from positions.markets import TierTableInForce
 from positions.models import Position, Provenance
 from positions.risk.assess import Assessment, Cell, Exposure, assess
 from positions.storable import storable
@@ -229,7 +230,7 @@ def apply_funding(*, draft: Draft, rate: float | None, next_funding_at: datetime
 def derive(
     *,
     drafts: Sequence[Draft],
-    tiers: Mapping[int, tuple[Tier, ...]],
+    tiers: Mapping[int, TierTableInForce],
     valuation: Valuation,
 ) -> None:
     """Derive every other figure of the rows in one engine call.
@@ -238,12 +239,15 @@ def derive(
            venue's own maintenance margin implies
     """
     exposures = [_exposure(draft, tiers, valuation) for draft in drafts]
+    for draft in drafts:
+        table = tiers.get(draft.position.market_id)
+        draft.position.tier_version = table.version if table else None
     for draft, assessment in zip(drafts, assess(exposures=exposures), strict=True):
         _apply_assessment(draft, assessment)
 
 
 def _exposure(
-    draft: Draft, tiers: Mapping[int, tuple[Tier, ...]], valuation: Valuation
+    draft: Draft, tiers: Mapping[int, TierTableInForce], valuation: Valuation
 ) -> Exposure:
     """Return the draft's exposure; a first reading without a rate keeps the implied one.
 
@@ -268,7 +272,7 @@ def _exposure(
 
 
 def exposure_of(
-    *, position: Position, tiers: Mapping[int, tuple[Tier, ...]], valuation: Valuation
+    *, position: Position, tiers: Mapping[int, TierTableInForce], valuation: Valuation
 ) -> Exposure:
     """Return what the row knows, as the risk functions take it.
 
@@ -295,7 +299,7 @@ def exposure_of(
             environment=account.environment,
         ),
         no_usd_reason=valuation.why_not(asset=market.settle),
-        tiers=tiers.get(market.pk) or _own_tier(position),
+        tiers=tiers[market.pk].tiers if market.pk in tiers else _own_tier(position),
     )
 
 

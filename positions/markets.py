@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
+
+from django.db.models import F
 
 from positions.engine.types import Tier
 from venues.base import MarketSpec
@@ -25,6 +28,14 @@ _FIELDS = (
 )
 
 MarketKey = tuple[str, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class TierTableInForce:
+    """A market's maintenance table, ascending, and its version, which figures name."""
+
+    version: int
+    tiers: tuple[Tier, ...]
 
 
 def ensure_markets(
@@ -98,10 +109,16 @@ def _market(key: MarketKey, spec: MarketSpec, now: datetime) -> Market:
     )
 
 
-def tier_tables(*, market_ids: Iterable[int]) -> dict[int, tuple[Tier, ...]]:
-    """Return market id -> maintenance table, ascending, for those that have one."""
-    tables: dict[int, list[Tier]] = {}
-    rows = TierRow.objects.filter(market_id__in=list(market_ids)).order_by("market_id", "floor")
-    for row in rows:
-        tables.setdefault(row.market_id, []).append(Tier(row.floor, row.rate, row.amount))
-    return {market_id: tuple(table) for market_id, table in tables.items()}
+def tier_tables(*, market_ids: Iterable[int]) -> dict[int, TierTableInForce]:
+    """Return market id -> maintenance table in force, for those that have one."""
+    found: dict[int, tuple[int, list[Tier]]] = {}
+    rows = TierRow.objects.filter(
+        table__market_id__in=list(market_ids), table_id=F("table__market__tier_table_id")
+    ).order_by("table_id", "floor")
+    columns = rows.values_list("table__market_id", "table__version", "floor", "rate", "amount")
+    for market_id, version, *step in columns:
+        found.setdefault(market_id, (version, []))[1].append(Tier(*step))
+    return {
+        market_id: TierTableInForce(version, tuple(steps))
+        for market_id, (version, steps) in found.items()
+    }

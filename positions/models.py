@@ -111,6 +111,10 @@ class Position(Figures):
     state = models.CharField(max_length=12, default=PositionState.OPEN)
     severity = models.CharField(max_length=8, default=Severity.UNKNOWN)
     life = models.ForeignKey("Life", models.SET_NULL, null=True, related_name="+")
+    # What it is ranked by: its own distance, or that of the account that backs it.
+    rank_distance = models.FloatField(null=True)
+    # Version of the market's maintenance table behind the figures; null: the row's own rate.
+    tier_version = models.PositiveIntegerField(null=True)
     auto_add_margin = models.BooleanField(null=True)
     next_funding_at = models.DateTimeField(null=True)
     # Three times on what the venue said about the position, and the same for its trigger price.
@@ -187,6 +191,7 @@ class Reading(models.Model):
     engine_liquidation_price = models.FloatField(null=True)
     bankruptcy_price = models.FloatField(null=True)
     liquidation_distance = models.FloatField(null=True)
+    tier_version = models.PositiveIntegerField(null=True)
     provenance = models.ForeignKey(Provenance, models.PROTECT, related_name="+")
 
     class Meta:
@@ -212,6 +217,8 @@ class EventKind(models.TextChoices):
     LIQUIDATED = "liquidated"
     DELEVERAGED = "deleveraged"
     SETTLED = "settled"
+    # The market's rules changed; `detail` has what, and the liquidation price before and after.
+    RULES_CHANGED = "rules_changed"
 
 
 class Event(models.Model):

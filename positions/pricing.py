@@ -22,7 +22,7 @@ from positions.valuation import value_at
 from riskhub import killpoints, logs
 from venues import registry
 from venues.base import PriceOutcome, QuoteReading
-from venues.models import AssetPrice, Market, PriceFeed, Quote
+from venues.models import AssetPrice, Feed, FeedKind, Market, Quote
 
 log = logs.get(__name__)
 
@@ -51,8 +51,8 @@ def ingest_prices(*, outcome: PriceOutcome, now: datetime) -> int:
 
 def _note_feed(outcome: PriceOutcome) -> bool:
     """Hold the feed and note the answer; False when a later one was stored already."""
-    feed, _ = PriceFeed.objects.select_for_update().get_or_create(
-        venue=outcome.venue, environment=outcome.environment
+    feed, _ = Feed.objects.select_for_update().get_or_create(
+        venue=outcome.venue, environment=outcome.environment, kind=FeedKind.PRICES
     )
     if is_later(feed.received_at, than=outcome.received_at):
         return False

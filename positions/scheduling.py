@@ -20,7 +20,7 @@ from positions.storable import storable_text
 from riskhub import clock
 from venues.base import AccountOutcome
 from venues.errors import Banned, RateLimited, VenueError
-from venues.models import Account, PriceFeed
+from venues.models import Account, Feed, FeedKind
 
 _RANDOM_BITS = 10
 # A worker that was killed gives its accounts back after its deadline and this slack.
@@ -110,10 +110,10 @@ def _priced_positions() -> QuerySet[Position]:
 
 
 def _ensure_feeds(keys: Iterable[tuple[str, str]]) -> None:
-    known = set(PriceFeed.objects.values_list("venue", "environment"))
-    PriceFeed.objects.bulk_create(
+    known = set(Feed.objects.filter(kind=FeedKind.PRICES).values_list("venue", "environment"))
+    Feed.objects.bulk_create(
         [
-            PriceFeed(venue=venue, environment=env)
+            Feed(venue=venue, environment=env, kind=FeedKind.PRICES)
             for venue, env in keys
             if (venue, env) not in known
         ],
@@ -123,7 +123,8 @@ def _ensure_feeds(keys: Iterable[tuple[str, str]]) -> None:
 
 def _claim_feed(venue: str, environment: str, now: datetime) -> bool:
     due = Q(next_at__lte=now) | Q(next_at=None) | Q(next_at__gt=now + _MOST_AHEAD)
-    claimed = PriceFeed.objects.filter(due, venue=venue, environment=environment).update(
+    feeds = Feed.objects.filter(venue=venue, environment=environment, kind=FeedKind.PRICES)
+    claimed = feeds.filter(due).update(
         next_at=now + timedelta(seconds=settings.PRICE_BUDGET_S), cycle=new_cycle(now=now)
     )
     return bool(claimed)

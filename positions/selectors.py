@@ -14,6 +14,7 @@ from positions.engine.types import PositionState
 from positions.freshness import is_stale
 from positions.models import Event, Life, Position, Reading
 from riskhub.teams.models import Team
+from venues.base import Held
 from venues.models import Account, CoverageEntry
 
 _ENDED = [state for state in PositionState if state.is_ended]
@@ -21,6 +22,8 @@ _ENDED = [state for state in PositionState if state.is_ended]
 _BESIDE = ("account", "market", "provenance", "life", "coverage")
 # A position that vanished without a word stays on the overview this long; history keeps it.
 _GONE_SHOWN = timedelta(hours=24)
+# So long a venue is asked how a position that vanished came to its end.
+_END_AWAITED = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,23 @@ def live_positions(*, team: Team, now: datetime) -> QuerySet[Position]:
 def open_positions(*, team: Team) -> QuerySet[Position]:
     """Return every position of a team that has not ended, of disabled accounts too."""
     return Position.objects.filter(team=team).exclude(state__in=_ENDED)
+
+
+def held_by(*, account_ids: Sequence[int], now: datetime) -> dict[int, list[Held]]:
+    """Return what these accounts hold as far as is known, by account id, in one query.
+
+    What vanished without a word lately is among it: a venue may explain an end minutes later.
+    """
+    rows = Position.objects.filter(account_id__in=account_ids).exclude(state__in=_ENDED)
+    rows = rows.exclude(state=PositionState.GONE, received_at__lt=now - _END_AWAITED)
+    columns = rows.values_list(
+        "account_id", "coverage__scope", "market__symbol", "slot", "margin_mode", "received_at"
+    )
+    held: dict[int, list[Held]] = {}
+    for account_id, scope, symbol, slot, margin_mode, seen_at in columns:
+        facts = Held(scope, symbol, slot, margin_mode, seen_at)
+        held.setdefault(account_id, []).append(facts)
+    return held
 
 
 def needs_prices(*, team: Team) -> bool:

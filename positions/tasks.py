@@ -9,7 +9,7 @@ import structlog
 from celery import shared_task
 from django.conf import settings
 
-from positions import housekeeping, ingest, pricing, scheduling, staleness
+from positions import housekeeping, ingest, pricing, scheduling, selectors, staleness
 from positions.alerts import outbox, pipeline
 from riskhub import clock, heartbeat, killpoints, logs
 from venues import reading
@@ -44,7 +44,8 @@ def poll_batch(*, account_ids: list[int], cycle: int, **_: object) -> int:
     stored = 0
     killpoints.reach("poll: begun")
     with structlog.contextvars.bound_contextvars(cycle=cycle):
-        for group in reading.read_accounts(account_ids=account_ids, now=clock.now()):
+        held = selectors.held_by(account_ids=account_ids, now=clock.now())
+        for group in reading.read_accounts(account_ids=account_ids, now=clock.now(), held=held):
             killpoints.reach("poll: group read")
             stored += len(ingest.ingest_outcomes(outcomes=group, cycle=cycle, now=clock.now()))
     killpoints.reach("poll: stored")

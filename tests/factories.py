@@ -25,7 +25,7 @@ from positions.models import Event, Life, Poll, Position, Provenance, Reading
 from riskhub.formatting import decimal_string
 from riskhub.teams import tokens
 from riskhub.teams.models import ApiToken, Membership, Role, Team
-from venues.models import Account, AssetPrice, CoverageEntry, Market, Quote, Tier
+from venues.models import Account, AssetPrice, CoverageEntry, Market, Quote, Tier, TierTable
 
 NOW = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
 PASSWORD = "correct horse battery staple"
@@ -116,7 +116,12 @@ def make_market(
         venue=venue, environment=environment, symbol=symbol, defaults={**defaults, **columns}
     )
     if is_new and market.is_known:
-        Tier.objects.create(market=market, floor=0.0, rate=MAINTENANCE_RATE, received_at=NOW)
+        table = TierTable.objects.create(
+            market=market, version=1, digest="one step", effective_at=NOW, received_at=NOW
+        )
+        Tier.objects.create(table=table, floor=0.0, rate=MAINTENANCE_RATE)
+        market.tier_table = table
+        market.save(update_fields=["tier_table"])
     return market
 
 

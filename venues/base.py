@@ -8,22 +8,38 @@ no ORM. Reading never writes: the client refuses any request that `reads` does n
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from positions.engine.types import ContractKind, MarginMode, Side
 from venues.errors import VenueError
-from venues.figures import Figure
+from venues.figures import Figure, Row
+from venues.key_facts import KeyFacts
+from venues.market_data import (
+    CandleReading,
+    DepthReading,
+    FundingReading,
+    Listing,
+    RateBudget,
+    TierReading,
+)
 from venues.options import AccountOption
 
 NOT_READ = Figure.unknown("this venue's adapter does not read it")
 
+_Told = TypeVar("_Told")
+
 
 @dataclass(frozen=True, slots=True)
 class MarketSpec:
-    """A contract as the venue lists it; `kind` None means that the symbol is not listed."""
+    """A contract as the venue lists it; `kind` None means that the symbol is not listed.
+
+    min_contracts, max_contracts   size of one order, as the venue counts it
+    min_notional                   value of one order, quote units
+    max_leverage                   of the smallest position
+    """
 
     symbol: str
     venue_symbol: str
@@ -34,6 +50,13 @@ class MarketSpec:
     contract_size: float | None = None
     tick_size: float | None = None
     taker_fee_rate: float | None = None
+    min_contracts: float | None = None
+    max_contracts: float | None = None
+    min_notional: float | None = None
+    max_leverage: float | None = None
+    delists_at: datetime | None = None
+    funding_interval_h: float | None = None
+    is_active: bool = True
 
     @property
     def is_known(self) -> bool:
@@ -94,12 +117,30 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """What backs the cross (or portfolio) positions of one scope, in the venue's own words.
+
+    settle    only positions that settle in this coin; "" all of the scope
+    ratio     required / equity of that pool, our convention: 1 is liquidation
+    equity    margin balance of the pool with unrealised PnL, settle units (USD where settle is "")
+    required  maintenance of the pool, the same units
+    """
+
+    margin_mode: MarginMode
+    ratio: Figure
+    settle: str = ""
+    equity: Figure = NOT_READ
+    required: Figure = NOT_READ
+
+
+@dataclass(frozen=True, slots=True)
 class ScopeReading:
     """A complete answer about one part of an account."""
 
     scope: str
     positions: tuple[PositionReading, ...]
     refusals: tuple[Refusal, ...] = ()
+    standings: tuple[Standing, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +162,17 @@ class PositionEnd:
     price: Figure = NOT_READ
     # Venue's id of the end, so that the same end told twice is counted once.
     reference: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A position that an earlier poll showed, of one scope; seen_at is when it last did."""
+
+    scope: str
+    symbol: str
+    slot: str
+    margin_mode: str
+    seen_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +198,8 @@ class AccountRequest:
     options: Mapping[str, Any] = field(repr=False, default_factory=dict)
     # Filled by VenueAdapter.prepare for venues that live in our own database.
     prepared: Any = field(repr=False, default=None)
+    # What was held when the poll began, so that what is missing now can be asked about.
+    held: tuple[Held, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +276,21 @@ class VenueClient(Protocol):
         """Return the listed market of a venue id or unified symbol, else one without kind."""
         ...
 
+    async def recall(
+        self,
+        name: str,
+        *,
+        about: Collection[str],
+        max_age_s: float,
+        ask: Callable[[], Awaitable[_Told]],
+    ) -> _Told:
+        """Return what `ask` returned for this account, `name` and `about` within `max_age_s`.
+
+        For what changes rarely (leverage, switches), so that a usual poll is one request. An error
+        of `ask` is raised and not kept.
+        """
+        ...
+
     @property
     def request(self) -> AccountRequest:
         """The account being read (its wallet and options)."""
@@ -236,11 +305,14 @@ class VenueAdapter(ABC):
     ccxt_id          the ccxt class; "" for venues outside ccxt
     margin_rules     contract kind -> key of positions.engine.rules.RULES
     reads            every request that reading may send, "METHOD /path" with {name} for one segment
+    rate             requests that one address may send, all accounts together
+    permission       what a key must be allowed to, for docs and pages
     credentials      names of the secret fields, such as ("apiKey", "secret")
     needs_wallet     True where a wallet address alone is enough
     account_options  what may be given in an account's options
     ccxt_options     merged into the ccxt instance's options
     is_simulated     prices and positions are made up here
+    is_tier_private  maintenance tables are told to a key only
     """
 
     slug: ClassVar[str] = ""
@@ -253,6 +325,9 @@ class VenueAdapter(ABC):
     account_options: ClassVar[tuple[AccountOption, ...]] = ()
     ccxt_options: ClassVar[Mapping[str, Any]] = {}
     is_simulated: ClassVar[bool] = False
+    is_tier_private: ClassVar[bool] = False
+    rate: ClassVar[RateBudget] = RateBudget(requests=10, window_s=1.0)
+    permission: ClassVar[str] = "A read-only API key."
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -270,9 +345,49 @@ class VenueAdapter(ABC):
     async def read_scope(self, *, client: VenueClient, scope: str) -> ScopeReading:
         """Read one part of an account. Raises VenueError when the answer is not complete."""
 
-    async def read_ends(self, *, client: VenueClient, scope: str) -> Sequence[PositionEnd]:
-        """Return the venue's own word on lives that ended lately; none by default."""
+    async def read_ends(
+        self, *, client: VenueClient, scope: str, missing: Sequence[Held]
+    ) -> Sequence[PositionEnd]:
+        """Return the venue's own word on the ends of positions that are missing; none by default.
+
+        Asked only when something is missing. Raises VenueError.
+        """
         return ()
+
+    async def read_key(self, *, client: VenueClient) -> KeyFacts | None:
+        """Return what the key may do; None where the venue does not say. Raises VenueError."""
+        return None
+
+    def read_listing(self, row: Row) -> Listing:
+        """Return what the venue's own row of its list of contracts says; raises RowError."""
+        return Listing()
+
+    async def read_tiers(
+        self, *, client: VenueClient, symbols: Sequence[str]
+    ) -> Sequence[TierReading]:
+        """Return the maintenance tables of markets (unified symbols) that could be read.
+
+        `client` has an account's key where `is_tier_private`. Raises VenueError.
+        """
+        return ()
+
+    async def read_funding(
+        self, *, client: VenueClient, symbols: Sequence[str]
+    ) -> Sequence[FundingReading]:
+        """Return the funding of markets whose prices do not carry it. Raises VenueError."""
+        return ()
+
+    async def read_candles(
+        self, *, client: VenueClient, symbol: str, count: int
+    ) -> Sequence[CandleReading]:
+        """Return the last `count` hours of a market, oldest first. Raises VenueError."""
+        return ()
+
+    async def read_depth(
+        self, *, client: VenueClient, symbol: str, levels: int
+    ) -> DepthReading | None:
+        """Return the order book of a market; None where there is none. Raises VenueError."""
+        return None
 
     @abstractmethod
     async def read_prices(self, *, client: VenueClient, symbols: Sequence[str]) -> PriceReading:

@@ -14,9 +14,9 @@ import random
 import re
 import secrets
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from positions.engine.types import ContractKind
 from riskhub import clock
@@ -32,6 +32,8 @@ from venues.errors import (
 )
 from venues.strict import POLL, PollLog, Strict
 from venues.transport import Dropped, Transport
+
+_Told = TypeVar("_Told")
 
 REQUEST_TIMEOUT_S = 10.0
 _INSTANCES = 512
@@ -117,6 +119,27 @@ class CcxtClient:
         """Return the listed market of a venue's id or a unified symbol."""
         return self._endpoint.find(venue_symbol, kind=kind)
 
+    async def recall(
+        self,
+        name: str,
+        *,
+        about: Collection[str],
+        max_age_s: float,
+        ask: Callable[[], Awaitable[_Told]],
+    ) -> _Told:
+        """Return what `ask` told this account's instance lately; see VenueClient.recall."""
+        kept: dict[Any, tuple[float, Any]] = self._exchange.__dict__.setdefault("recalled", {})
+        key, now_s = (name, frozenset(about)), clock.monotonic_s()
+        if key in kept and now_s - kept[key][0] <= max_age_s:
+            told: _Told = kept[key][1]
+            return told
+        # Another set of symbols replaces the last one: what is kept stays small.
+        for stale in [each for each in kept if each[0] == name]:
+            del kept[stale]
+        told = await ask()
+        kept[key] = (now_s, told)
+        return told
+
     @property
     def _label(self) -> str:
         return self._endpoint.adapter.label
@@ -180,6 +203,17 @@ class LocalClient:
     async def fetch(self, method: str, *args: Any, **kwargs: Any) -> Any:
         """Refuse: there is nobody to call."""
         raise VenueRefused(f"A local venue is not called over a network ({method}).")
+
+    async def recall(
+        self,
+        name: str,
+        *,
+        about: Collection[str],
+        max_age_s: float,
+        ask: Callable[[], Awaitable[_Told]],
+    ) -> _Told:
+        """Ask: what is local costs nothing."""
+        return await ask()
 
     def market(self, venue_symbol: str, *, kind: ContractKind | None = None) -> MarketSpec:
         """Return a market that nobody lists: local venues bring their own."""

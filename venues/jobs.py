@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import cast
 
 from riskhub import clock, crypto, logs
@@ -17,6 +18,7 @@ from venues import registry
 from venues.base import (
     AccountOutcome,
     AccountRequest,
+    Held,
     MarketSpec,
     PositionEnd,
     RawAnswer,
@@ -94,7 +96,10 @@ def _of_a_good_key(failure: ScopeFailure, adapter: VenueAdapter) -> ScopeFailure
 
 
 def load_jobs(
-    *, account_ids: Sequence[int], now: datetime
+    *,
+    account_ids: Sequence[int],
+    now: datetime,
+    held: Mapping[int, Sequence[Held]] = MappingProxyType({}),
 ) -> tuple[list[Job], list[AccountOutcome]]:
     """Load accounts in the calling thread: what to read, and what cannot even be asked.
 
@@ -103,16 +108,17 @@ def load_jobs(
     jobs, failed = [], []
     for account in Account.objects.filter(pk__in=set(account_ids)).order_by("pk"):
         try:
-            jobs.append(_job(account))
+            jobs.append(_job(account, held=held.get(account.pk, ())))
         except BadAccount as error:
             failed.append(_failed(account, error))
     prepared, unprepared = _prepared(jobs, now=now)
     return prepared, [*failed, *unprepared]
 
 
-def _job(account: Account) -> Job:
+def _job(account: Account, *, held: Sequence[Held]) -> Job:
     adapter = registry.get(account.venue)
-    return Job(adapter=adapter, request=_request(account, _opened(account)))
+    request = dataclasses.replace(_request(account, _opened(account)), held=tuple(held))
+    return Job(adapter=adapter, request=request)
 
 
 def _opened(account: Account) -> dict[str, str]:

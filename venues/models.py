@@ -70,6 +70,19 @@ class Market(models.Model):
     contract_size = models.FloatField(null=True)
     tick_size = models.FloatField(null=True)
     taker_fee_rate = models.FloatField(null=True)
+    # Limits of one order, in contracts and quote units, and of the smallest position.
+    min_contracts = models.FloatField(null=True)
+    max_contracts = models.FloatField(null=True)
+    min_notional = models.FloatField(null=True)
+    max_leverage = models.FloatField(null=True)
+    delists_at = models.DateTimeField(null=True)
+    funding_interval_h = models.FloatField(null=True)
+    # False where the contract takes no new positions.
+    is_active = models.BooleanField(default=True)
+    # The maintenance table in force; older ones are kept beside it.
+    tier_table = models.ForeignKey(
+        "TierTable", models.SET_NULL, null=True, blank=True, related_name="+"
+    )
     updated_at = models.DateTimeField()
 
     class Meta:
@@ -83,21 +96,106 @@ class Market(models.Model):
         return f"{self.venue} {self.symbol}"
 
 
-class Tier(models.Model):
-    """One step of a market's maintenance table (units: positions.engine.types.Tier)."""
+class TierTable(models.Model):
+    """One version of a market's maintenance table; versions of a market count from 1.
 
-    market = models.ForeignKey(Market, models.CASCADE, related_name="tiers")
-    floor = models.FloatField()
-    rate = models.FloatField()
-    amount = models.FloatField(default=0.0)
-    max_leverage = models.FloatField(null=True)
+    digest      of its steps: the same table read again makes no new version
+    source      "venue", or "operator" for an announced change that has come into force
+    """
+
+    market = models.ForeignKey(Market, models.CASCADE, related_name="tier_tables")
+    version = models.PositiveIntegerField()
+    digest = models.CharField(max_length=40)
+    source = models.CharField(max_length=8, default="venue")
+    effective_at = models.DateTimeField()
     received_at = models.DateTimeField()
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["market", "floor"], name="tier_floor_once")
+            models.UniqueConstraint(fields=["market", "version"], name="tier_version_once")
         ]
-        ordering: ClassVar = ["market_id", "floor"]
+
+
+class Tier(models.Model):
+    """One step of a maintenance table (units: positions.engine.types.Tier)."""
+
+    table = models.ForeignKey(TierTable, models.CASCADE, related_name="tiers")
+    floor = models.FloatField()
+    rate = models.FloatField()
+    amount = models.FloatField(default=0.0)
+    max_leverage = models.FloatField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["table", "floor"], name="tier_floor_once")
+        ]
+        ordering: ClassVar = ["table_id", "floor"]
+
+
+class MarketChange(models.Model):
+    """A market's rules as they were and as they are; the positions it moves have events of it.
+
+    kind            tiers, limits, delisting, funding_interval or contract
+    before, after   the fields that changed; a table is {"version": n, "tiers": [[floor, rate, …]]}
+    """
+
+    market = models.ForeignKey(Market, models.CASCADE, related_name="changes")
+    kind = models.CharField(max_length=20)
+    source = models.CharField(max_length=8, default="venue")
+    before = models.JSONField(default=dict)
+    after = models.JSONField(default=dict)
+    noticed_at = models.DateTimeField()
+    effective_at = models.DateTimeField()
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["-noticed_at"], name="market_change_by_time")]
+
+
+class AnnouncedChange(models.Model):
+    """A change that a venue has announced and a person has entered; it comes into force by itself.
+
+    kind      as in MarketChange
+    change    what will hold: {"tiers": [[floor, rate, amount], …]}, {"delists_at": …} and so on
+    """
+
+    market = models.ForeignKey(Market, models.CASCADE, related_name="announced_changes")
+    kind = models.CharField(max_length=20)
+    change = models.JSONField(default=dict)
+    note = models.CharField(max_length=300, blank=True)
+    effective_at = models.DateTimeField()
+    entered_at = models.DateTimeField()
+    entered_by = models.CharField(max_length=150, blank=True)
+    applied_at = models.DateTimeField(null=True)
+    cancelled_at = models.DateTimeField(null=True)
+
+
+class Candle(models.Model):
+    """One hour of trades of a market; the youngest may still be growing."""
+
+    market = models.ForeignKey(Market, models.CASCADE, related_name="candles")
+    opened_at = models.DateTimeField()
+    open = models.FloatField()
+    high = models.FloatField()
+    low = models.FloatField()
+    close = models.FloatField()
+    volume = models.FloatField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["market", "opened_at"], name="candle_once")
+        ]
+
+
+class Depth(models.Model):
+    """The latest order book of a market: lists of [price, contracts], best first."""
+
+    market = models.OneToOneField(
+        Market, models.CASCADE, related_name="latest_depth", primary_key=True
+    )
+    bids = models.JSONField(default=list)
+    asks = models.JSONField(default=list)
+    venue_time = models.DateTimeField(null=True)
+    received_at = models.DateTimeField()
 
 
 class Quote(models.Model):
@@ -138,11 +236,22 @@ class AssetPrice(models.Model):
         ]
 
 
-class PriceFeed(models.Model):
-    """The price cycle of one venue and environment: claimed like an account's poll."""
+class FeedKind(models.TextChoices):
+    """What is read of a venue's markets, each on its own cycle."""
+
+    PRICES = "prices"
+    FUNDING = "funding"
+    RULES = "rules"  # listings, tiers, limits, delisting, funding intervals
+    CANDLES = "candles"
+    DEPTH = "depth"
+
+
+class Feed(models.Model):
+    """One cycle of one venue and environment over the markets held there: claimed like a poll."""
 
     venue = models.CharField(max_length=40)
     environment = models.CharField(max_length=300, blank=True)
+    kind = models.CharField(max_length=8, choices=FeedKind.choices, default=FeedKind.PRICES)
     next_at = models.DateTimeField(null=True)
     cycle = models.BigIntegerField(default=0)
     received_at = models.DateTimeField(null=True)
@@ -150,8 +259,40 @@ class PriceFeed(models.Model):
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["venue", "environment"], name="price_feed_once")
+            models.UniqueConstraint(fields=["venue", "environment", "kind"], name="feed_once")
         ]
+
+
+class HostBan(models.Model):
+    """A venue that has banned this address: nothing is sent there before `until`."""
+
+    venue = models.CharField(max_length=40)
+    environment = models.CharField(max_length=300, blank=True)
+    begun_at = models.DateTimeField()
+    until = models.DateTimeField()
+    reason = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["venue", "environment"], name="host_ban_once")
+        ]
+
+
+class KeyCheck(models.Model):
+    """What the daily look at an account's key found (venues/hygiene.py).
+
+    facts      the venue's own words: name -> text
+    findings   list of {code, severity, sentence}; empty: nothing to say against the key
+    """
+
+    account = models.OneToOneField(
+        Account, models.CASCADE, related_name="key_check", primary_key=True
+    )
+    facts = models.JSONField(default=dict)
+    findings = models.JSONField(default=list)
+    checked_at = models.DateTimeField(null=True)
+    next_at = models.DateTimeField(null=True)
+    error = models.CharField(max_length=300, blank=True)
 
 
 class CoverageEntry(models.Model):
@@ -172,6 +313,8 @@ class CoverageEntry(models.Model):
     tried_at = models.DateTimeField()
     error_kind = models.CharField(max_length=40, blank=True)
     error = models.CharField(max_length=300, blank=True)
+    # What backs cross positions: list of {margin_mode, settle, ratio, equity, required, source}.
+    standings = models.JSONField(default=list)
 
     class Meta:
         constraints: ClassVar = [

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import queue
 import uuid
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import datetime
 from typing import Any
@@ -21,11 +21,11 @@ from riskhub import clock, killpoints, logs
 from venues import client, loop
 from venues.base import (
     AccountOutcome,
+    Held,
     PositionEnd,
     PriceOutcome,
     ScopeFailure,
     ScopeReading,
-    VenueAdapter,
 )
 from venues.errors import (
     BadAccount,
@@ -68,6 +68,7 @@ def read_accounts(
     *,
     account_ids: Sequence[int],
     now: datetime,
+    held: Mapping[int, Sequence[Held]] | None = None,
     deadline_s: float | None = None,
     concurrency: int | None = None,
 ) -> Iterator[list[AccountOutcome]]:
@@ -76,10 +77,11 @@ def read_accounts(
     A group holds up to 50 outcomes or what came within 250 ms, in order of account id. Every
     account that exists has exactly one outcome, whatever happens.
 
+    held            account id -> what earlier polls showed, so that what is missing is asked about
     deadline_s      total time of one account; by default RISKHUB_POLL_DEADLINE_S
     concurrency     accounts read at once; by default RISKHUB_POLL_CONCURRENCY
     """
-    jobs, outcomes = load_jobs(account_ids=account_ids, now=now)
+    jobs, outcomes = load_jobs(account_ids=account_ids, now=now, held=held or {})
     killpoints.reach("reading: accounts loaded")
     if outcomes:
         yield outcomes
@@ -188,16 +190,27 @@ async def _read_scopes(job: Job, *, seen: Seen, scopes: Sequence[str]) -> None:
                 seen.fail_rest(scopes, failure)
                 return
         else:
-            seen.ends += await _ends(job.adapter, seen.client, scope)
+            seen.ends += await _ends(job, seen.client, read)
     seen.trust_key(job.adapter)
 
 
-async def _ends(adapter: VenueAdapter, asked: _Client, scope: str) -> Sequence[PositionEnd]:
+async def _ends(job: Job, asked: _Client, read: ScopeReading) -> Sequence[PositionEnd]:
     """Return the ends of lives; not knowing them costs no position."""
+    shown = {position.identity for position in read.positions}
+    missing = [
+        held
+        for held in job.request.held
+        if held.scope == read.scope and (held.symbol, held.slot, held.margin_mode) not in shown
+    ]
+    # A local venue costs nothing; elsewhere a poll that misses nothing asks nothing more.
+    if job.adapter.ccxt_id and not missing:
+        return ()
     try:
-        return await adapter.read_ends(client=asked, scope=scope)
+        return await job.adapter.read_ends(client=asked, scope=read.scope, missing=missing)
     except Exception as error:  # noqa: BLE001 - positions are read, only their past is not
-        log.info("ends_not_read", scope=scope, error=logs.describe(explain(error, adapter)))
+        log.info(
+            "ends_not_read", scope=read.scope, error=logs.describe(explain(error, job.adapter))
+        )
         return ()
 
 

@@ -14,7 +14,7 @@ from tests.positions.readings import SIGHTED, at, outcome, prices, reading
 from tests.positions.test_ingest import kinds, store
 from venues.base import AssetPriceReading, PriceOutcome, PriceReading
 from venues.errors import Unreachable
-from venues.models import AssetPrice, PriceFeed, Quote
+from venues.models import AssetPrice, Feed, Quote
 
 pytestmark = pytest.mark.django_db
 
@@ -145,7 +145,7 @@ def test_a_failed_refresh_is_noted_and_changes_nothing():
 
     refresh(PriceOutcome(account.venue, "", at(2), error=Unreachable("no connection")))
 
-    assert PriceFeed.objects.get().error == "no connection"
+    assert Feed.objects.get().error == "no connection"
     assert Position.objects.get().mark_price == 60_000.0
 
 

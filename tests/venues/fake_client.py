@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from positions.engine.types import ContractKind
@@ -53,6 +53,11 @@ class FakeClient:
 
     async def fetch(self, method: str, *args: Any, **kwargs: Any) -> Any:
         return self._answer(method, {"args": args, **kwargs})
+
+    async def recall(
+        self, name: str, *, about: Collection[str], max_age_s: float, ask: Callable[[], Any]
+    ) -> Any:
+        return await ask()
 
     def market(self, venue_symbol: str, *, kind: ContractKind | None = None) -> MarketSpec:
         return self.markets.get(venue_symbol, MarketSpec(venue_symbol, venue_symbol))

@@ -32,6 +32,7 @@ from venues.base import (
     REGISTRY,
     AccountOutcome,
     AccountRequest,
+    Held,
     PositionEnd,
     PriceReading,
     QuoteReading,
@@ -265,7 +266,9 @@ def test_parts_that_cannot_be_named_fail_as_one(replay: Replay) -> None:
 
 def test_ends_that_cannot_be_read_cost_no_position(replay: Replay) -> None:
     class Ending(Probe):
-        async def read_ends(self, *, client: VenueClient, scope: str) -> Sequence[PositionEnd]:
+        async def read_ends(
+            self, *, client: VenueClient, scope: str, missing: Sequence[Held]
+        ) -> Sequence[PositionEnd]:
             raise UnreadableAnswer("no history")
 
     base = replay.compose("binance", "ends", risk_call())

@@ -10,6 +10,7 @@ from positions.engine.rulebook import RULES
 from positions.engine.types import ContractKind, MarginMode, PositionState, Side
 from venues.base import (
     AccountRequest,
+    Held,
     AssetPriceReading,
     MarketSpec,
     PositionEnd,
@@ -73,7 +74,9 @@ class Reference(VenueAdapter):
         rows = _answer(client).positions
         return read_rows(scope=scope, rows=rows, read_row=read_position)
 
-    async def read_ends(self, *, client: VenueClient, scope: str) -> Sequence[PositionEnd]:
+    async def read_ends(
+        self, *, client: VenueClient, scope: str, missing: Sequence[Held] = ()
+    ) -> Sequence[PositionEnd]:
         """Return the lives that ended since the account was last seen, oldest first."""
         return read_each(_answer(client).ends, read_end)
 
