@@ -10,8 +10,8 @@ from positions.engine.rulebook import RULES
 from positions.engine.types import ContractKind, MarginMode, PositionState, Side
 from venues.base import (
     AccountRequest,
-    Held,
     AssetPriceReading,
+    Held,
     MarketSpec,
     PositionEnd,
     PositionReading,
