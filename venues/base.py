@@ -307,6 +307,7 @@ class VenueAdapter(ABC):
     reads            every request that reading may send, "METHOD /path" with {name} for one segment
     rate             requests that one address may send, all accounts together
     permission       what a key must be allowed to, for docs and pages
+    quirks           what surprises at this venue and how it is read, a sentence each, for docs
     credentials      names of the secret fields, such as ("apiKey", "secret")
     needs_wallet     True where a wallet address alone is enough
     account_options  what may be given in an account's options
@@ -328,6 +329,7 @@ class VenueAdapter(ABC):
     is_tier_private: ClassVar[bool] = False
     rate: ClassVar[RateBudget] = RateBudget(requests=10, window_s=1.0)
     permission: ClassVar[str] = "A read-only API key."
+    quirks: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
