@@ -26,6 +26,7 @@ from positions.engine.types import (
 from positions.freshness import price_stale_after_s
 from positions.markets import TierTableInForce
 from positions.models import Position, Provenance
+from positions.pools import is_pooled, ratio_cell
 from positions.risk.assess import Assessment, Cell, Exposure, assess
 from positions.storable import storable
 from positions.valuation import Valuation
@@ -260,6 +261,7 @@ def _exposure(
         exposure,
         unrealized_pnl=position.unrealized_pnl if draft.is_as_told else None,
         no_collateral_reason=draft.reasons.get("collateral", ""),
+        pool=Cell(*ratio_cell(position)) if is_pooled(position) else None,
     )
     if exposure.tiers or not draft.is_fresh_reading:
         return exposure

@@ -73,7 +73,7 @@ def _with_document(rows: QuerySet[Position]) -> QuerySet[Position]:
     return (
         rows.select_related("account", "market", "provenance")
         .only(*(name for name in _COLUMNS if name != "as_of"))
-        .order_by(F("liquidation_distance").asc(nulls_last=True), "id")
+        .order_by(F("rank_distance").asc(nulls_last=True), "id")
     )
 
 

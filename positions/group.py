@@ -13,6 +13,7 @@ from positions.columns import Draft
 from positions.difference import Before, Change
 from positions.engine.types import ENDED_STATES, MarginMode
 from positions.models import Event, Life, Poll, Position, RawAnswer
+from positions.pools import store_standing
 from positions.storable import storable_text
 from positions.versions import versions
 from riskhub import killpoints, logs
@@ -20,6 +21,7 @@ from venues.base import AccountOutcome, PositionEnd, Refusal, ScopeFailure, Scop
 from venues.errors import VenueError
 from venues.models import Account, CoverageEntry
 
+_TRIED = ["tried_at", "error_kind", "error"]
 # The one part of an account whose parts are not known.
 _WHOLE = "account"
 # Account id, symbol, slot, margin mode.
@@ -112,8 +114,8 @@ def store_coverage(group: Group, outcomes: Sequence[AccountOutcome]) -> None:
     """Write down per scope what was seen; a failure leaves what was last seen in place."""
     rows = [row for outcome in outcomes for row in _coverage_rows(outcome)]
     for updates, chosen in (
-        (["tried_at", "seen_at", "rows", "refused", "refusals", "error_kind", "error"], True),
-        (["tried_at", "error_kind", "error"], False),
+        ([*_TRIED, "seen_at", "rows", "refused", "refusals", "standings"], True),
+        (_TRIED, False),
     ):
         CoverageEntry.objects.bulk_create(
             [row for row in rows if (row.error == "") is chosen],
@@ -151,6 +153,7 @@ def _coverage_rows(outcome: AccountOutcome) -> list[CoverageEntry]:
             rows=len(scope.positions),
             refused=len(scope.refusals),
             refusals=[_refusal(refusal) for refusal in scope.refusals[:20]],
+            standings=[store_standing(standing) for standing in scope.standings],
         )
         for scope in outcome.scopes
     ]

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from positions import history, lives, markets, scheduling
+from positions import history, lives, markets, pools, scheduling
 from positions.alerts import pipeline
 from positions.broadcast import publish
 from positions.columns import apply_latest_quote, apply_reading, derive, intern_provenance
@@ -127,6 +127,7 @@ def _apply_outcomes(group: Group, outcomes: Sequence[AccountOutcome]) -> None:
         tiers=markets.tier_tables(market_ids={d.position.market_id for d in group.drafts}),
         valuation=value_at(now=group.now),
     )
+    pools.rank(group.positions.values())
     intern_provenance(drafts=group.drafts)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from positions.engine.types import ContractKind, Source
 from positions.freshness import stale_after_s
 from positions.models import Position
+from positions.pools import is_pooled
 from riskhub import formatting
 
 # Sorts before every distance: nothing is left of a position that is bankrupt.
@@ -201,10 +202,18 @@ def is_as_of_price(position: Position, name: str) -> bool:
 
 
 def sort_key(position: Position) -> float | None:
-    """Return what positions are ordered by, nearest liquidation first; None sorts last."""
+    """Return what positions are ordered by, nearest liquidation first; None sorts last.
+
+    A cross position is ranked by the account that backs it (positions/pools.py).
+    """
     if position.liquidation_distance is None and is_bankrupt(position):
         return BANKRUPT_FIRST
-    return position.liquidation_distance
+    return position.rank_distance
+
+
+def is_ranked_by_pool(position: Position) -> bool:
+    """Tell whether the ratio of the account behind it says how near a position is to its end."""
+    return is_pooled(position) and position.margin_ratio is not None
 
 
 def is_bankrupt(position: Position) -> bool:
@@ -225,7 +234,8 @@ def cells(*, position: Position, names: Sequence[str] = LIVE) -> dict[str, Any]:
         "budget": stale_after_s(position.account.poll_budget_s),
         "cells": {name: _cell(shown(position, name)) for name in names},
     }
-    return {**item, "is_bankrupt": True} if is_bankrupt(position) else item
+    facts = {"is_bankrupt": is_bankrupt(position), "is_pooled": is_ranked_by_pool(position)}
+    return item | {name: True for name, is_so in facts.items() if is_so}
 
 
 def _cell(figure: Shown) -> dict[str, Any]:

@@ -136,7 +136,7 @@ class Position(Figures):
         ]
         indexes: ClassVar = [
             # The overview: a team's live positions, nearest liquidation first.
-            models.Index(fields=["team", "state", "liquidation_distance"], name="position_ladder"),
+            models.Index(fields=["team", "state", "rank_distance"], name="position_ladder"),
         ]
 
     @property

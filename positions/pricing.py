@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from positions import markets
+from positions import markets, pools
 from positions.broadcast import publish
 from positions.columns import Draft, apply_quote, derive, intern_provenance, redraft
 from positions.difference import Before, breach_changes
@@ -161,6 +161,7 @@ def _move_positions(quotes: dict[int, QuoteReading], outcome: PriceOutcome, now:
         tiers=markets.tier_tables(market_ids=quotes),
         valuation=value_at(now=now),
     )
+    pools.rank_moved(rows)
     _keep_stale(drafts, now)
     intern_provenance(drafts=drafts)
     for row in rows:
@@ -177,7 +178,7 @@ def _held(market_ids: Iterable[int]) -> Sequence[Position]:
     """Lock the open positions of these markets, in the one order of all writers."""
     rows = Position.objects.filter(market_id__in=list(market_ids)).exclude(state__in=_NOT_MOVED)
     return list(
-        rows.select_related("account", "market", "provenance", "life")
+        rows.select_related("account", "market", "provenance", "life", "coverage")
         .select_for_update(of=("self",))
         .order_by("account_id", "pk")
     )

@@ -78,7 +78,7 @@ def book_of(*, team: Team) -> QuerySet[Position]:
 
 
 def live_positions(*, team: Team, now: datetime) -> QuerySet[Position]:
-    """Return what a team holds, nearest liquidation first, unknown distances last.
+    """Return what a team holds, nearest liquidation first, what cannot be ranked last.
 
     Raw rows are not fetched.
     """
@@ -90,7 +90,7 @@ def live_positions(*, team: Team, now: datetime) -> QuerySet[Position]:
         .exclude(long_gone)
         .defer("raw", "printed", "account__credentials")
     )
-    return rows.order_by(F("liquidation_distance").asc(nulls_last=True), "pk")
+    return rows.order_by(F("rank_distance").asc(nulls_last=True), "pk")
 
 
 def open_positions(*, team: Team) -> QuerySet[Position]:

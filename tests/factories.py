@@ -257,6 +257,7 @@ def make_position(
     values = {**figures(side=side, **terms), **_standing(), **columns}
     values.setdefault("provenance", _provenance_of(values))
     values.setdefault("printed", _printed_of(values))
+    values.setdefault("rank_distance", values["liquidation_distance"])
     position = Position.objects.create(
         team=account.team,
         account=account,

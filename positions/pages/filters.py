@@ -22,7 +22,7 @@ from venues.models import Account
 
 # Column of each order that the table has (overview.SORTS says what it is for a row).
 SORT_COLUMNS: Mapping[str, str] = {
-    "distance": "liquidation_distance",
+    "distance": "rank_distance",
     "margin_ratio": "margin_ratio",
     "collateral": "collateral_usd",
     "pnl": "unrealized_pnl_usd",

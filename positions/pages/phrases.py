@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from positions.engine.types import Severity
-from positions.live_cells import is_bankrupt, shown
+from positions.live_cells import is_bankrupt, is_ranked_by_pool, shown
 from positions.models import Position
 from riskhub import formatting
 
@@ -22,13 +22,14 @@ class Phrase:
     """A sentence in the parts that its template sets apart.
 
     before  has "{}" where the position is named
-    figure  "" shows how far it is from liquidation, without a sign
+    figure  "" shows the position's figure `shows`, without a sign
     """
 
     before: str
     figure: str = ""
     end: str = ""
     after: str = ""
+    shows: str = DISTANCE
 
 
 _BANKRUPT = Phrase("{} is", "bankrupt", after=": its losses exceed its collateral")
@@ -38,6 +39,9 @@ FIRST: Mapping[str, Phrase] = {
     "beyond": Phrase("{} is beyond its liquidation price by", after=", still reported open"),
     "near": Phrase("{} dies first:", end=" away"),
     "far": Phrase("{} would die first:", end=" away"),
+    "pooled": Phrase(
+        "The account behind {} comes first:", end=" of its margin used", shows="margin_ratio"
+    ),
 }
 _FROM = Phrase("{},", end=" from liquidation")
 # A position on its own page.
@@ -46,6 +50,7 @@ OWN: Mapping[str, Phrase] = {
     "beyond": Phrase("{},", end=" beyond liquidation, still reported open"),
     "near": _FROM,
     "far": _FROM,
+    "pooled": Phrase("{}, backed by an account at", end=" of its margin", shows="margin_ratio"),
     "unknown": Phrase("{}, its distance from liquidation is", "not known"),
 }
 
@@ -55,6 +60,8 @@ def kind_of(position: Position) -> str:
     distance = position.liquidation_distance
     if is_bankrupt(position):
         return "bankrupt"
+    if is_ranked_by_pool(position):
+        return "pooled"
     if distance is None:
         return "unknown"
     if distance <= 0:
@@ -64,4 +71,4 @@ def kind_of(position: Position) -> str:
 
 def figure_of(position: Position, phrase: Phrase) -> str:
     """Return the figure of the sentence; a distance beyond liquidation is without its sign."""
-    return phrase.figure or shown(position, DISTANCE).text.replace(formatting.MINUS, "")
+    return phrase.figure or shown(position, phrase.shows).text.replace(formatting.MINUS, "")

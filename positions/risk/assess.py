@@ -52,6 +52,7 @@ class Exposure:
     tiers           the market's table, or one tier implied by what the venue says; () unknown
     collateral      settle units, without unrealised PnL
     usd_per_settle  US dollars per unit of the settle coin
+    pool            cross and portfolio: margin ratio of the account behind it, in the venue's word
     """
 
     kind: ContractKind | None
@@ -70,6 +71,7 @@ class Exposure:
     usd_per_settle: float | None = None
     no_usd_reason: str = ""
     no_collateral_reason: str = ""
+    pool: Cell | None = None
 
     @property
     def is_solvable(self) -> bool:
@@ -129,6 +131,8 @@ def build_terms(exposure: Exposure) -> Terms:
 def _assess_one(exposure: Exposure, solution: Solution, row: int | None) -> Assessment:
     cells = _sizes(exposure)
     cells |= _engine_cells(exposure, solution, row)
+    if exposure.pool is not None:
+        cells["margin_ratio"] = exposure.pool
     cells["liquidation_price"] = _acted_on(exposure, cells["engine_liquidation_price"])
     cells["liquidation_distance"] = _distance(exposure, cells["liquidation_price"])
     cells["max_loss"] = _max_loss(exposure)

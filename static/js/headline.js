@@ -1,8 +1,8 @@
 // The first sentence of a page, said anew when the position it speaks of changes its state.
 //
 // <header class="headline" data-position="ID" data-says="NAME"> holds its phrases as JSON:
-//   {bankrupt|beyond|near|far|unknown: {before, figure, end, after}}   "{}" is the name; without a
-//   figure the distance stands there. The words are the server's (positions/pages/phrases.py).
+//   {bankrupt|pooled|beyond|near|far|unknown: {before, figure, end, after, shows}}   "{}" is the
+//   name; without a figure that of the position which `shows` names stands there. The words are the server's (positions/pages/phrases.py).
 // Severity and mark follow as in every element of a position, see rows.js.
 (function (RiskHub) {
   "use strict";
@@ -12,6 +12,7 @@
 
   function kindOf(item) {
     if (item.is_bankrupt) return "bankrupt";
+    if (item.is_pooled) return "pooled";
     if (!format.isNumber(item.distance)) return "unknown";
     if (item.distance <= 0) return "beyond";
     return NEAR.includes(item.severity) ? "near" : "far";
@@ -36,7 +37,7 @@
   // Returns whether it could be said: the page may lack the figure or the phrase.
   function say(header, item, name) {
     const phrase = phrasesOf(header)[kindOf(item)];
-    const cell = (item.cells || {}).liquidation_distance;
+    const cell = phrase && (item.cells || {})[phrase.shows];
     if (!phrase || (!phrase.figure && !cell) || !header.querySelector('[data-part="figure"]')) return false;
     write(header, "before", phrase.before.replace("{}", () => name));
     write(header, "figure", phrase.figure || unsigned(cell.text));

@@ -170,6 +170,11 @@ def test_every_figure_of_the_second_line_moves_live(bybit):
         ({"liquidation_distance": 0.02, "severity": "critical"}, "near", "dies first: 2.0 % away"),
         ({"liquidation_distance": 0.6, "severity": "calm"}, "far", "would die first: 60.0 % away"),
         ({"liquidation_distance": -0.01, "severity": "critical"}, "beyond", "by 1.0 % , still"),
+        (
+            {"margin_mode": "cross", "margin_ratio": 0.83, "rank_distance": 0.01},
+            "pooled",
+            "comes first: 83 % of its margin used",
+        ),
     ],
 )
 def test_each_state_has_its_phrase_and_the_page_holds_them_all(
@@ -182,7 +187,7 @@ def test_each_state_has_its_phrase_and_the_page_holds_them_all(
     assert sentence in headline(page)
     header = re.search(r"<header class=\"headline\".*?</header>", page.content.decode(), re.DOTALL)
     phrases = json.loads(re.search(r"<script[^>]*>(.*?)</script>", header[0])[1])
-    assert {"bankrupt", "beyond", "near", "far"} == set(phrases)
+    assert {"bankrupt", "beyond", "near", "far", "pooled"} == set(phrases)
     assert kind in phrases
 
 

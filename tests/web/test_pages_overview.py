@@ -216,7 +216,7 @@ def test_filters_narrow_table_and_totals_and_never_the_headline(team, bybit, que
     page = browser(team).get(f"/?{query}")
 
     assert rows_of(page) == [rows[name].pk for name in kept]
-    assert "BTC long on Binance dies first" in headline(page)
+    assert "account behind BTC long on Binance comes first" in headline(page)
     assert f"{len(kept)} of 3 positions" in text_of(page) or not kept
     assert not kept or "3 positions," not in text_of(page)
 
