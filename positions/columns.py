@@ -24,13 +24,13 @@ from positions.engine.types import (
     Tier,
 )
 from positions.freshness import price_stale_after_s
+from positions.margin_rules import rule_of
 from positions.markets import TierTableInForce
 from positions.models import Position, Provenance
 from positions.pools import is_pooled, ratio_cell
 from positions.risk.assess import Assessment, Cell, Exposure, assess
 from positions.storable import storable
 from positions.valuation import Valuation
-from venues import registry
 from venues.base import PositionReading, QuoteReading
 from venues.figures import Figure
 from venues.models import Quote
@@ -120,6 +120,7 @@ def apply_reading(*, position: Position, reading: PositionReading, received_at: 
         Cell(size, Source.REPORTED) if size else Cell.derived(None, "the venue does not list it"),
     )
     position.side = reading.side
+    position.margin_rule = reading.margin_rule
     position.auto_add_margin = reading.auto_add_margin
     draft.note(
         "auto_add_margin",
@@ -162,7 +163,7 @@ def apply_latest_quote(*, draft: Draft, quote: Quote) -> None:
     age = position.received_at - quote.received_at
     if age < -marks.MOST_AHEAD:
         return
-    if age <= _FUNDING_KEPT:
+    if position.received_at - (quote.funding_received_at or quote.received_at) <= _FUNDING_KEPT:
         apply_funding(draft=draft, rate=quote.funding_rate, next_funding_at=quote.next_funding_at)
     if age > timedelta(seconds=price_stale_after_s()):
         return
@@ -282,7 +283,7 @@ def exposure_of(
     """
     market, account = position.market, position.account
     kind = ContractKind(market.kind) if market.kind else None
-    rule = kind and registry.get(account.venue).rule_for(kind=kind, options=account.options)
+    rule = rule_of(position)
     return Exposure(
         kind=kind,
         rule=rule,

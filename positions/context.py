@@ -16,8 +16,10 @@ from django.urls import reverse
 from positions.alerts import selectors as alerts
 from positions.pages.headline import account_name
 from positions.selectors import AccountCoverage, coverage_of, needs_prices
-from riskhub import clock, heartbeat, live, notices
+from riskhub import clock, formatting, heartbeat, live, notices
 from riskhub.teams.models import Team
+from venues import bans, clocks
+from venues.base import REGISTRY
 
 # What a late cycle means to the person who looks at the page.
 _LATE = {
@@ -26,6 +28,7 @@ _LATE = {
     "reference": "The simulated market stands still",
     "outbox": "Alerts are not being sent",
     "staleness": "Nobody watches whether accounts are seen",
+    "keys": "Nobody looks what the keys may do",
     "housekeeping": "Old data is not being removed",
 }
 
@@ -94,8 +97,42 @@ def banners(*, team: Team, now: datetime) -> list[dict[str, Any]]:
     told = notices.read(folder=settings.DATA_DIR)
     return [
         *(_told([each for each in told if each.level == level]) for level in _levels(told)),
+        *_banned_venues(now),
+        *_skewed_clocks(),
         *_late_cycles(team, now),
     ]
+
+
+def _banned_venues(now: datetime) -> list[dict[str, Any]]:
+    """One banner for each venue that has banned this machine's address, until the ban ends."""
+    return [
+        {
+            "id": f"ban-{row.venue}-{row.pk}@{row.begun_at.isoformat()}",
+            "level": "error",
+            "text": f"{_label(row.venue)} has banned this machine's address until "
+            f"{formatting.timestamp(row.until)}; no account there is read before.",
+        }
+        for row in bans.current_bans(now=now)
+    ]
+
+
+def _skewed_clocks() -> list[dict[str, Any]]:
+    """One banner for all venues whose clock is not ours: there is one clock to set."""
+    texts = [_clock_text(drift) for drift in clocks.current_drifts()]
+    if not texts:
+        return []
+    return [{"id": "clock", "level": "warning", "text": texts[0], "more": texts[1:]}]
+
+
+def _clock_text(drift: clocks.Drift) -> str:
+    seconds = abs(drift.milliseconds) / 1000
+    way = "behind" if drift.milliseconds > 0 else "ahead of"
+    return f"This machine's clock is {seconds:.1f} s {way} {_label(drift.venue)}'s; set it (NTP)."
+
+
+def _label(venue: str) -> str:
+    kind = REGISTRY.get(venue)
+    return kind.label if kind else venue
 
 
 def _levels(told: Sequence[notices.Notice]) -> list[str]:
@@ -138,6 +175,8 @@ def _nav(path: str, *, alerts: int) -> list[dict[str, Any]]:
         ("Overview", reverse("overview"), 0),
         ("Alerts", reverse("alerts"), alerts),
         ("Accounts", reverse("accounts"), 0),
+        ("Markets", reverse("markets"), 0),
+        ("Coverage", reverse("coverage"), 0),
         ("Settings", reverse("settings"), 0),
         ("Calculator", reverse("calculator"), 0),
     )

@@ -111,6 +111,7 @@ def reading_document(reading: Reading) -> dict[str, Any]:
         "received_at": iso(reading.received_at),
         "committed_at": iso(reading.committed_at),
         **figures,
+        "tier_version": reading.tier_version,
         "sources": sources,
         "reasons": reasons,
     }

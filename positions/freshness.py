@@ -16,6 +16,11 @@ def stale_after_s(budget_s: float) -> float:
     return _MISSED_TURNS * budget_s + _SLACK_S
 
 
+def late_after_s(budget_s: float) -> float:
+    """Return the age in seconds beyond which a turn has been missed, which is not stale yet."""
+    return budget_s + _SLACK_S
+
+
 def is_stale(*, seen_at: datetime | None, budget_s: float, now: datetime) -> bool:
     """Tell whether what was last seen at `seen_at` (None: never) is stale at `now`."""
     return seen_at is None or now - seen_at > timedelta(seconds=stale_after_s(budget_s))

@@ -48,6 +48,7 @@ _HISTORY_FIELDS = (
     "engine_liquidation_price",
     "bankruptcy_price",
     "liquidation_distance",
+    "tier_version",
     "provenance_id",
 )
 

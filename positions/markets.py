@@ -1,33 +1,30 @@
-"""Rows of markets that readings name, made when they are first seen."""
+"""Rows of markets that readings name, made when they are first seen.
+
+A poll makes a row, or fills one of a symbol that the venue did not list until now. What a listed
+market's rules are is changed by the feed of rules alone (positions/market_rules.py): the lists of
+two workers may be an hour apart, and would else take turns in overwriting each other.
+"""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db.models import F
 
 from positions.engine.types import Tier
+from riskhub import logs
+from venues.assets import canonical_asset
 from venues.base import MarketSpec
-from venues.models import Market
+from venues.models import Feed, FeedKind, Market
 from venues.models import Tier as TierRow
 
-_FIELDS = (
-    "venue_symbol",
-    "is_known",
-    "kind",
-    "asset",
-    "multiplier",
-    "quote",
-    "settle",
-    "contract_size",
-    "tick_size",
-    "taker_fee_rate",
-)
+log = logs.get(__name__)
 
 MarketKey = tuple[str, str, str]
+_OF_NEW = (FeedKind.RULES, FeedKind.CANDLES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,23 +38,39 @@ class TierTableInForce:
 def ensure_markets(
     *, specs: Iterable[tuple[str, str, MarketSpec]], now: datetime
 ) -> dict[MarketKey, Market]:
-    """Return the market rows of (venue, environment, spec), made or brought up to date."""
+    """Return the market rows of (venue, environment, spec), made where they are missing.
+
+    A market that is new here makes its venue's rules and candles due at once.
+    """
     wanted = {(venue, env, spec.symbol): spec for venue, env, spec in specs}
     rows = _load(wanted)
-    stale = [
-        _market(key, spec, now)
+    fresh = {
+        key: spec
         for key, spec in sorted(wanted.items())
-        if key not in rows or _differs(rows[key], spec)
-    ]
-    if not stale:
+        if key not in rows or (spec.is_known and not rows[key].is_known)
+    }
+    if not fresh:
         return rows
+    columns = _columns(MarketSpec(symbol="", venue_symbol=""))
     Market.objects.bulk_create(
-        stale,
+        [_market(key, spec, now) for key, spec in fresh.items()],
         update_conflicts=True,
         unique_fields=["venue", "environment", "symbol"],
-        update_fields=[*_FIELDS, "updated_at"],
+        update_fields=[*columns, "updated_at"],
     )
+    for (venue, _, symbol), spec in fresh.items():
+        if not spec.is_known:
+            # Once: from now on the row is there.
+            log.warning("market_not_listed", venue=venue, symbol=logs.scrub(symbol))
+    _hurry({(venue, environment) for venue, environment, _ in fresh})
     return _load(wanted)
+
+
+def _hurry(places: set[tuple[str, str]]) -> None:
+    """Let the rules and the candles of these venues be read at once."""
+    for venue, environment in sorted(places):
+        rows = Feed.objects.filter(venue=venue, environment=environment, kind__in=_OF_NEW)
+        rows.update(next_at=None)
 
 
 def _load(wanted: dict[MarketKey, MarketSpec]) -> dict[MarketKey, Market]:
@@ -67,26 +80,11 @@ def _load(wanted: dict[MarketKey, MarketSpec]) -> dict[MarketKey, Market]:
     return {key: found[key] for key in wanted if key in found}
 
 
-# 1000PEPE, 1MBABYDOGE, kPEPE: so many coins in one unit of the contract's base.
-_PACKED = re.compile(r"(?P<count>10{3,6}|1M|k)(?P<asset>[A-Z][A-Z0-9]{2,})")
-_COUNTS = {"1M": 1e6, "k": 1e3}
-_ALIASES = {"XBT": "BTC"}
-
-
-def canonical_asset(*, base: str) -> tuple[str, float]:
-    """Return the asset behind a contract's base, and how many of it one base unit holds."""
-    packed = _PACKED.fullmatch(base)
-    if packed is None:
-        return _ALIASES.get(base, base), 1.0
-    count = packed["count"]
-    return packed["asset"], _COUNTS.get(count) or float(count)
-
-
-def _values(spec: MarketSpec) -> dict[str, object]:
+def contract_columns(*, spec: MarketSpec) -> dict[str, Any]:
+    """Return what the contract is: the columns of a row that every figure stands on."""
     asset, multiplier = canonical_asset(base=spec.asset)
     return {
         "venue_symbol": spec.venue_symbol,
-        "is_known": spec.is_known,
         "kind": spec.kind or "",
         "asset": asset,
         "multiplier": multiplier,
@@ -98,14 +96,31 @@ def _values(spec: MarketSpec) -> dict[str, object]:
     }
 
 
-def _differs(row: Market, spec: MarketSpec) -> bool:
-    return any(getattr(row, name) != value for name, value in _values(spec).items())
+def limit_columns(*, spec: MarketSpec) -> dict[str, Any]:
+    """Return the limits of one order, and of the smallest position."""
+    return {
+        "min_contracts": spec.min_contracts,
+        "max_contracts": spec.max_contracts,
+        "min_notional": spec.min_notional,
+        "max_leverage": spec.max_leverage,
+    }
+
+
+def _columns(spec: MarketSpec) -> dict[str, Any]:
+    return {
+        **contract_columns(spec=spec),
+        **limit_columns(spec=spec),
+        "is_known": spec.is_known,
+        "is_active": spec.is_active,
+        "delists_at": spec.delists_at,
+        "funding_interval_h": spec.funding_interval_h,
+    }
 
 
 def _market(key: MarketKey, spec: MarketSpec, now: datetime) -> Market:
     venue, environment, symbol = key
     return Market(
-        venue=venue, environment=environment, symbol=symbol, updated_at=now, **_values(spec)
+        venue=venue, environment=environment, symbol=symbol, updated_at=now, **_columns(spec)
     )
 
 

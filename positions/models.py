@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import ClassVar
 
 from django.db import models
@@ -113,6 +114,8 @@ class Position(Figures):
     life = models.ForeignKey("Life", models.SET_NULL, null=True, related_name="+")
     # What it is ranked by: its own distance, or that of the account that backs it.
     rank_distance = models.FloatField(null=True)
+    # Key of the margin rule that the venue's row shows to hold; "": the one of its adapter.
+    margin_rule = models.CharField(max_length=40, blank=True)
     # Version of the market's maintenance table behind the figures; null: the row's own rate.
     tier_version = models.PositiveIntegerField(null=True)
     auto_add_margin = models.BooleanField(null=True)
@@ -143,6 +146,11 @@ class Position(Figures):
     def as_of(self) -> object:
         """When the venue's answer about this position arrived."""
         return self.received_at
+
+    @property
+    def delists_at(self) -> datetime | None:
+        """When its market ends, as measures read it; None where nothing is announced."""
+        return self.market.delists_at
 
     @property
     def is_ended(self) -> bool:

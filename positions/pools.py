@@ -80,8 +80,9 @@ def rank_moved(positions: Iterable[Position]) -> None:
 
 
 def _key(position: Position, pool: Mapping[str, Any]) -> tuple[object, ...]:
-    # A pool in US dollars may span the parts of an account; then each part tells the same of it.
-    part = position.coverage_id if pool["settle"] else (pool["equity"], pool["required"])
+    # A pool may span the parts of an account; then each part tells the same of it.
+    told = (pool["equity"], pool["required"])
+    part = position.coverage_id if None in told else told
     return (position.account_id, position.margin_mode, pool["settle"], part)
 
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 
 from positions import markets, pools
 from positions.broadcast import publish
-from positions.columns import Draft, apply_quote, derive, intern_provenance, redraft
+from positions.columns import apply_quote, derive, intern_provenance, redraft
 from positions.difference import Before, breach_changes
-from positions.engine.types import PositionState
-from positions.freshness import is_stale
 from positions.ingest import evaluate, write_positions
 from positions.live_cells import MOVED_BY_PRICE
 from positions.marks import believed, holds_row, is_later
 from positions.models import Event, Position
+from positions.moving import keep_stale, lock_open
 from positions.storable import storable_text
 from positions.valuation import value_at
 from riskhub import killpoints, logs
@@ -25,8 +24,6 @@ from venues.base import PriceOutcome, QuoteReading
 from venues.models import AssetPrice, Feed, FeedKind, Market, Quote
 
 log = logs.get(__name__)
-
-_NOT_MOVED = [state for state in PositionState if state.is_ended] + [PositionState.GONE]
 
 
 def ingest_prices(*, outcome: PriceOutcome, now: datetime) -> int:
@@ -98,7 +95,11 @@ def _store_quotes(outcome: PriceOutcome, now: datetime) -> dict[int, QuoteReadin
         if _is_newer(row, readings[row.symbol], outcome)
     }
     Quote.objects.bulk_create(
-        [_quote(market_id, reading, outcome, now) for market_id, reading in sorted(fresh.items())],
+        [
+            _quote(row, readings[row.symbol], outcome, now)
+            for row in sorted(rows, key=lambda row: row.pk)
+            if row.pk in fresh
+        ],
         update_conflicts=True,
         unique_fields=["market"],
         update_fields=[
@@ -107,6 +108,7 @@ def _store_quotes(outcome: PriceOutcome, now: datetime) -> dict[int, QuoteReadin
             "last_price",
             "funding_rate",
             "next_funding_at",
+            "funding_received_at",
             "venue_time",
             "received_at",
             "committed_at",
@@ -130,22 +132,35 @@ def _is_newer(market: Market, reading: QuoteReading, outcome: PriceOutcome) -> b
     )
 
 
-def _quote(market_id: int, reading: QuoteReading, outcome: PriceOutcome, now: datetime) -> Quote:
+def _quote(market: Market, reading: QuoteReading, outcome: PriceOutcome, now: datetime) -> Quote:
     return Quote(
-        market_id=market_id,
+        market=market,
         mark_price=reading.mark_price.number,
         index_price=reading.index_price.number,
         last_price=reading.last_price.number,
-        funding_rate=reading.funding_rate.number,
-        next_funding_at=reading.next_funding_at,
         venue_time=reading.venue_time,
         received_at=outcome.received_at,
         committed_at=now,
+        **_funding(market, reading, outcome),
     )
 
 
+def _funding(market: Market, reading: QuoteReading, outcome: PriceOutcome) -> dict[str, Any]:
+    """Return the funding of a quote; prices that carry none leave what came by itself in place."""
+    kept = getattr(market, "latest_quote", None)
+    if kept is not None and not reading.funding_rate.is_known:
+        names = ("funding_rate", "next_funding_at", "funding_received_at")
+        return {name: getattr(kept, name) for name in names}
+    return {
+        "funding_rate": reading.funding_rate.number,
+        "next_funding_at": reading.next_funding_at,
+        "funding_received_at": outcome.received_at if reading.funding_rate.is_known else None,
+    }
+
+
 def _move_positions(quotes: dict[int, QuoteReading], outcome: PriceOutcome, now: datetime) -> int:
-    rows = [row for row in _held(quotes) if _may_move(row, quotes[row.market_id], outcome)]
+    held = lock_open(market_ids=quotes)
+    rows = [row for row in held if _may_move(row, quotes[row.market_id], outcome)]
     if not rows:
         return 0
     before = {row.pk: Before.of(row) for row in rows}
@@ -162,7 +177,7 @@ def _move_positions(quotes: dict[int, QuoteReading], outcome: PriceOutcome, now:
         valuation=value_at(now=now),
     )
     pools.rank_moved(rows)
-    _keep_stale(drafts, now)
+    keep_stale(drafts=drafts, now=now)
     intern_provenance(drafts=drafts)
     for row in rows:
         row.committed_at = now
@@ -172,16 +187,6 @@ def _move_positions(quotes: dict[int, QuoteReading], outcome: PriceOutcome, now:
     evaluate(positions=rows, events=events, now=now)
     publish(positions=rows, events=events, names=MOVED_BY_PRICE)
     return len(rows)
-
-
-def _held(market_ids: Iterable[int]) -> Sequence[Position]:
-    """Lock the open positions of these markets, in the one order of all writers."""
-    rows = Position.objects.filter(market_id__in=list(market_ids)).exclude(state__in=_NOT_MOVED)
-    return list(
-        rows.select_related("account", "market", "provenance", "life", "coverage")
-        .select_for_update(of=("self",))
-        .order_by("account_id", "pk")
-    )
 
 
 def _may_move(position: Position, quote: QuoteReading, outcome: PriceOutcome) -> bool:
@@ -197,17 +202,6 @@ def _may_move(position: Position, quote: QuoteReading, outcome: PriceOutcome) ->
     was = believed(position.price_venue_time, at)
     told = believed(quote.venue_time, outcome.received_at)
     return told > was if was and told else at != outcome.received_at
-
-
-def _keep_stale(drafts: Sequence[Draft], now: datetime) -> None:
-    """A fresh price does not make an old reading fresh; a breach is said all the same."""
-    for draft in drafts:
-        position = draft.position
-        budget_s = position.account.poll_budget_s
-        if not draft.is_breached and is_stale(
-            seen_at=position.received_at, budget_s=budget_s, now=now
-        ):
-            position.state = PositionState.STALE
 
 
 def _events(before: Before, position: Position, now: datetime) -> list[Event]:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import random
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from zlib import crc32
 
 from django.conf import settings
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Min, Q, QuerySet
 from django.db.models.functions import Least
 
 from positions.engine.types import PositionState, Severity
@@ -20,7 +21,8 @@ from positions.storable import storable_text
 from riskhub import clock
 from venues.base import AccountOutcome
 from venues.errors import Banned, RateLimited, VenueError
-from venues.models import Account, Feed, FeedKind
+from venues.models import Account
+from venues.services import unchecked_keys
 
 _RANDOM_BITS = 10
 # A worker that was killed gives its accounts back after its deadline and this slack.
@@ -29,6 +31,9 @@ _MAX_BACKOFF_S = 300.0
 _AUTH_FAILURES_ALLOWED = 2
 # What is further in the future than this was written by a clock that has since gone back.
 _MOST_AHEAD = timedelta(minutes=1)
+# Accounts that were claimed together come back over this part of their pause.
+_SPREAD = 0.1
+_LONGEST_SPREAD_S = 2.0
 _ENDANGERED = {Severity.CRITICAL, Severity.WARNING}
 
 
@@ -56,13 +61,31 @@ def claim_due(*, now: datetime, limit: int = 1000) -> tuple[int, list[tuple[str,
         | Q(cycle__gt=clock.to_milliseconds(ahead) << _RANDOM_BITS)
     )
     is_due = Q(next_poll_at__lte=now) | Q(next_poll_at=None) | Q(last_seen_at__gt=ahead)
-    due = Account.objects.filter(is_free, is_due, is_enabled=True, blocked_reason="")
-    return _claim(due, now, limit)
+    return _claim(_polled().filter(is_free, is_due), now, limit)
+
+
+def lag_s(*, now: datetime) -> float:
+    """Return how long the account that is most overdue has waited for its poll, in seconds.
+
+    0 when polling keeps up. It grows while polls take longer than their interval, or nobody polls.
+    """
+    oldest = _polled().aggregate(oldest=Min("next_poll_at"))["oldest"]
+    return max(0.0, (now - oldest).total_seconds()) if oldest else 0.0
+
+
+def _polled() -> QuerySet[Account]:
+    accounts = Account.objects.filter(is_enabled=True, blocked_reason="")
+    # A key that nobody has looked at yet may have to be refused: nothing is read with it.
+    return accounts.exclude(pk__in=unchecked_keys())
 
 
 def claim(*, accounts: Collection[int], now: datetime) -> tuple[int, list[tuple[str, int]]]:
-    """Claim these accounts now, due or not, as a person at a command asks for."""
-    return _claim(Account.objects.filter(pk__in=accounts), now, len(accounts))
+    """Claim these accounts now, due or not, as a person at a command asks for.
+
+    One whose key was not looked at yet is left out (positions/key_checks.py).
+    """
+    asked = Account.objects.filter(pk__in=accounts).exclude(pk__in=unchecked_keys())
+    return _claim(asked, now, len(accounts))
 
 
 def _claim(due: QuerySet[Account], now: datetime, limit: int) -> tuple[int, list[tuple[str, int]]]:
@@ -78,56 +101,7 @@ def _claim(due: QuerySet[Account], now: datetime, limit: int) -> tuple[int, list
     return cycle, list(claimed.values_list("venue", "pk"))
 
 
-def claim_price_feeds(*, now: datetime) -> list[tuple[str, str, list[str]]]:
-    """Claim price feeds that are due; returns (venue, environment, unified symbols).
-
-    A feed exists for each venue and environment with an open position on a listed market.
-    """
-    columns = ("market__venue", "market__environment", "market__symbol")
-    held = _priced_positions().values_list(*columns).distinct()
-    symbols: dict[tuple[str, str], list[str]] = {}
-    for venue, environment, symbol in held:
-        symbols.setdefault((venue, environment), []).append(symbol)
-    _ensure_feeds(symbols)
-    return [
-        (venue, environment, sorted(symbols[venue, environment]))
-        for venue, environment in sorted(symbols)
-        if _claim_feed(venue, environment, now)
-    ]
-
-
 _NOT_HELD = [state for state in PositionState if state.is_ended] + [PositionState.GONE]
-
-
-def is_any_price_needed() -> bool:
-    """Tell whether anybody holds a position whose trigger price is refreshed between polls."""
-    return _priced_positions().exists()
-
-
-def _priced_positions() -> QuerySet[Position]:
-    rows = Position.objects.filter(account__is_enabled=True, market__is_known=True)
-    return rows.exclude(state__in=_NOT_HELD)
-
-
-def _ensure_feeds(keys: Iterable[tuple[str, str]]) -> None:
-    known = set(Feed.objects.filter(kind=FeedKind.PRICES).values_list("venue", "environment"))
-    Feed.objects.bulk_create(
-        [
-            Feed(venue=venue, environment=env, kind=FeedKind.PRICES)
-            for venue, env in keys
-            if (venue, env) not in known
-        ],
-        ignore_conflicts=True,
-    )
-
-
-def _claim_feed(venue: str, environment: str, now: datetime) -> bool:
-    due = Q(next_at__lte=now) | Q(next_at=None) | Q(next_at__gt=now + _MOST_AHEAD)
-    feeds = Feed.objects.filter(venue=venue, environment=environment, kind=FeedKind.PRICES)
-    claimed = feeds.filter(due).update(
-        next_at=now + timedelta(seconds=settings.PRICE_BUDGET_S), cycle=new_cycle(now=now)
-    )
-    return bool(claimed)
 
 
 def settle_accounts(
@@ -170,7 +144,7 @@ def _settle(account: Account, outcome: AccountOutcome, is_endangered: bool, now:
     account.failures = account.failures + 1 if errors else 0
     _count_auth_failures(account, [] if outcome.scopes else errors)
     pause_s = _pause_s(account, errors, is_part_read=bool(outcome.scopes))
-    account.next_poll_at = now + timedelta(seconds=pause_s)
+    account.next_poll_at = now + timedelta(seconds=_spread_s(account, pause_s, errors))
 
 
 def _count_auth_failures(account: Account, errors: Sequence[VenueError]) -> None:
@@ -184,10 +158,23 @@ def _count_auth_failures(account: Account, errors: Sequence[VenueError]) -> None
 def _pause_s(account: Account, errors: Sequence[VenueError], *, is_part_read: bool) -> float:
     wishes = [error.retry_after_s for error in errors if error.retry_after_s]
     if wishes:
-        return max([*wishes, account.poll_budget_s])
+        # It was not read: as soon as the venue allows, but not in a flurry.
+        return max([*wishes, min(account.poll_budget_s, settings.POLL_FAST_BUDGET_S)])
     is_limited = any(isinstance(error, Banned | RateLimited) for error in errors)
     if not errors or (is_part_read and not is_limited):
         # One part that stays closed must not make the positions in the others go stale.
         return account.poll_budget_s
     backoff = account.poll_budget_s * 2.0 ** min(account.failures - 1, 6)
     return min(backoff, max(_MAX_BACKOFF_S, account.poll_budget_s))
+
+
+def _spread_s(account: Account, pause_s: float, errors: Sequence[VenueError]) -> float:
+    """Return the pause with jitter, so that accounts that were added together drift apart.
+
+    Never longer than a budget; never shorter than what a venue asks for.
+    """
+    is_wish = any(error.retry_after_s for error in errors)
+    share = (crc32(b"%d %d" % (account.pk, account.cycle)) % 1000) / 1000
+    if is_wish:
+        return pause_s + share * min(_LONGEST_SPREAD_S, _SPREAD * pause_s)
+    return pause_s * (1 - _SPREAD * share)

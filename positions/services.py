@@ -66,12 +66,17 @@ def _end_life(position: Position, life: Life, *, user: User, now: datetime) -> E
 def poll_now(*, team: Team, account_id: int, user: User, now: datetime) -> Account:
     """Let an account be read at once, also one whose polling had stopped by itself.
 
+    One whose key was refused for what it may do stays as it is: it needs another key.
+
     Raises Account.DoesNotExist, for another team's too.
     """
     with transaction.atomic():
         account = hold_account(team=team, account_id=account_id)
         was_blocked = bool(account.blocked_reason)
-        account.save(update_fields=begin_again(account, now=now))
+        changed = begin_again(account, now=now)
+        if not changed:
+            return account
+        account.save(update_fields=changed)
         action = "account.unblocked" if was_blocked else "account.polled"
         audit.record(team=team, action=action, subject=str(account), now=now, user=user)
     return account

@@ -33,6 +33,16 @@ app.conf.beat_schedule = {
         "schedule": 1.0,
         "options": {"expires": 2, "queue": "default"},
     },
+    "dispatch-due-feeds": {
+        "task": "positions.tasks.dispatch_due_feeds",
+        "schedule": 5.0,
+        "options": {"expires": 10, "queue": "default"},
+    },
+    "apply-announced": {
+        "task": "positions.tasks.apply_announced",
+        "schedule": 5.0,
+        "options": {"expires": 10, "queue": "default"},
+    },
     "advance-reference": {
         "task": "positions.tasks.advance_reference",
         "schedule": 1.0,
@@ -47,6 +57,11 @@ app.conf.beat_schedule = {
         "task": "positions.tasks.evaluate_staleness",
         "schedule": 5.0,
         "options": {"expires": 10, "queue": "default"},
+    },
+    "dispatch-due-key-checks": {
+        "task": "positions.tasks.dispatch_due_key_checks",
+        "schedule": 2.0,
+        "options": {"expires": 4, "queue": "default"},
     },
     "keep-house": {
         "task": "positions.tasks.keep_house",

@@ -23,6 +23,8 @@ MINUS = "\u2212"
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3_600, 86_400
 # Wide enough for every float written out in full, in either direction.
 _WIDE = Context(prec=800, rounding=ROUND_HALF_EVEN)
+# The machine's own language may not decide how a month is called.
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _CURRENCY_SIGNS = {"USD": "$", "EUR": "€", "GBP": "£"}
 
 
@@ -143,6 +145,14 @@ def countdown(seconds: Seconds | None) -> str:
 def timestamp(instant: datetime | None) -> str:
     """Return an instant for people: 2026-11-22 15:46:03 UTC. Raises ValueError without a zone."""
     return DASH if instant is None else f"{_utc(instant):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def day(instant: datetime | None) -> str:
+    """Return the day of an instant in UTC: 12 Nov 2026."""
+    if instant is None:
+        return DASH
+    at = _utc(instant)
+    return f"{at.day} {_MONTHS[at.month - 1]} {at.year}"
 
 
 def time_of_day(instant: datetime | None) -> str:

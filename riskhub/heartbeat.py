@@ -13,6 +13,7 @@ BEATS: dict[str, float] = {
     "reference": 15.0,
     "outbox": 30.0,
     "staleness": 30.0,
+    "keys": 60.0,
     "housekeeping": 1800.0,
 }
 

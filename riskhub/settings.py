@@ -169,10 +169,16 @@ DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.text("EMAIL_FROM", "riskhub@localhost")
 OUTBOUND_ALLOW = env.networks("RISKHUB_OUTBOUND_ALLOW")
 
 PRICE_BUDGET_S = env.number("RISKHUB_PRICE_BUDGET_S", 2, least=0.5)
+FUNDING_BUDGET_S = env.number("RISKHUB_FUNDING_BUDGET_S", 60, least=5)
+DEPTH_BUDGET_S = env.number("RISKHUB_DEPTH_BUDGET_S", 15, least=1)
+DEPTH_LEVELS = int(env.number("RISKHUB_DEPTH_LEVELS", 50, least=1))
+RULES_BUDGET_S = env.number("RISKHUB_RULES_BUDGET_S", 3600, least=60)
 POLL_BUDGET_S = env.number("RISKHUB_POLL_BUDGET_S", 30, least=1)
 POLL_FAST_BUDGET_S = env.number("RISKHUB_POLL_FAST_BUDGET_S", 5, least=1)
 POLL_DEADLINE_S = env.number("RISKHUB_POLL_DEADLINE_S", 20, least=1)
-POLL_CONCURRENCY = int(env.number("RISKHUB_POLL_CONCURRENCY", 50, least=1))
+POLL_CONCURRENCY = int(env.number("RISKHUB_POLL_CONCURRENCY", 500, least=1))
+RATE_SHARE = min(env.number("RISKHUB_RATE_SHARE", 0.5, least=0.01), 1.0)
+EGRESS = env.text("RISKHUB_EGRESS", "default")
 HISTORY_DAYS = env.number("RISKHUB_HISTORY_DAYS", 90, least=1)
 RAW_HOURS = env.number("RISKHUB_RAW_HOURS", 24, least=0)
 IS_DEMO = env.flag("RISKHUB_DEMO", default=True)
@@ -185,6 +191,8 @@ CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ROUTES = {
     "positions.tasks.poll_batch": {"queue": "poll"},
     "positions.tasks.refresh_prices": {"queue": "poll"},
+    "positions.tasks.refresh_feed": {"queue": "poll"},
+    "positions.tasks.check_keys": {"queue": "poll"},
 }
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True

@@ -25,7 +25,20 @@ from positions.models import Event, Life, Poll, Position, Provenance, Reading
 from riskhub.formatting import decimal_string
 from riskhub.teams import tokens
 from riskhub.teams.models import ApiToken, Membership, Role, Team
-from venues.models import Account, AssetPrice, CoverageEntry, Market, Quote, Tier, TierTable
+from venues.models import (
+    Account,
+    AnnouncedChange,
+    AssetPrice,
+    CoverageEntry,
+    Feed,
+    FeedKind,
+    KeyCheck,
+    Market,
+    MarketChange,
+    Quote,
+    Tier,
+    TierTable,
+)
 
 NOW = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
 PASSWORD = "correct horse battery staple"
@@ -123,6 +136,39 @@ def make_market(
         market.tier_table = table
         market.save(update_fields=["tier_table"])
     return market
+
+
+def make_announced(market: Market | None = None, **columns: Any) -> AnnouncedChange:
+    """Return a table that comes into force in a day."""
+    defaults = {
+        "kind": "tiers",
+        "change": {"tiers": [[0.0, 2 * MAINTENANCE_RATE, 0.0, None]]},
+        "effective_at": NOW + timedelta(days=1),
+        "entered_at": NOW,
+        "entered_by": "owner",
+    }
+    return AnnouncedChange.objects.create(market=market or make_market(), **{**defaults, **columns})
+
+
+def make_market_change(market: Market | None = None, **columns: Any) -> MarketChange:
+    """Return a change of the highest leverage."""
+    defaults = {
+        "kind": "limits",
+        "before": {"max_leverage": 125.0},
+        "after": {"max_leverage": 100.0},
+        "noticed_at": NOW,
+        "effective_at": NOW,
+    }
+    return MarketChange.objects.create(market=market or make_market(), **{**defaults, **columns})
+
+
+def make_feed(market: Market | None = None, **columns: Any) -> Feed:
+    """Return the feed of rules of a market's venue, read at NOW."""
+    market = market or make_market()
+    defaults = {"kind": FeedKind.RULES, "received_at": NOW, "next_at": NOW + timedelta(hours=1)}
+    return Feed.objects.create(
+        venue=market.venue, environment=market.environment, **{**defaults, **columns}
+    )
 
 
 def make_quote(market: Market | None = None, **columns: Any) -> Quote:
@@ -430,3 +476,8 @@ def _with_life(position: Position) -> Position:
     position.life = make_life(position, **ended)
     position.save(update_fields=["life"])
     return position
+
+
+def look_at_keys() -> None:
+    """Let every key have been looked at, so that its account is read; nothing was found."""
+    KeyCheck.objects.update(checked_at=NOW, next_at=None, error="")

@@ -39,6 +39,7 @@ class MarketSpec:
     min_contracts, max_contracts   size of one order, as the venue counts it
     min_notional                   value of one order, quote units
     max_leverage                   of the smallest position
+    is_listing_read                the venue's own row was read: no delisting in it means none
     """
 
     symbol: str
@@ -57,6 +58,7 @@ class MarketSpec:
     delists_at: datetime | None = None
     funding_interval_h: float | None = None
     is_active: bool = True
+    is_listing_read: bool = False
 
     @property
     def is_known(self) -> bool:
@@ -77,6 +79,7 @@ class PositionReading:
     venue_margin_ratio    the venue's own ratio in its own convention
     liquidation_price     the venue's word alone; never ours
     venue_time            the venue's own time of this row; None when it gives none
+    margin_rule           key of the rule that the row shows; "": the adapter's rule_for says
     raw                   the row as the venue sent it
     """
 
@@ -100,6 +103,7 @@ class PositionReading:
     adl_rank: Figure = NOT_READ
     auto_add_margin: bool | None = None
     venue_time: datetime | None = None
+    margin_rule: str = ""
     raw: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -276,6 +280,10 @@ class VenueClient(Protocol):
         """Return the listed market of a venue id or unified symbol, else one without kind."""
         ...
 
+    def symbols(self) -> Sequence[str]:
+        """Return the unified symbols of all contracts that the venue lists."""
+        ...
+
     async def recall(
         self,
         name: str,
@@ -343,6 +351,14 @@ class VenueAdapter(ABC):
     def scopes(self, request: AccountRequest) -> Sequence[str]:
         """Return the parts of an account that are read one by one."""
 
+    async def discover_scopes(self, *, client: VenueClient) -> Sequence[str]:
+        """Return the parts of an account, asked of the venue where options do not settle them.
+
+        By default what `scopes` returns, which is also what is read when this fails. Raises
+        VenueError.
+        """
+        return self.scopes(client.request)
+
     @abstractmethod
     async def read_scope(self, *, client: VenueClient, scope: str) -> ScopeReading:
         """Read one part of an account. Raises VenueError when the answer is not complete."""
@@ -383,13 +399,21 @@ class VenueAdapter(ABC):
         self, *, client: VenueClient, symbol: str, count: int
     ) -> Sequence[CandleReading]:
         """Return the last `count` hours of a market, oldest first. Raises VenueError."""
-        return ()
+        from venues import unified_markets
+
+        if not self.ccxt_id:
+            return ()
+        return await unified_markets.read_candles(client=client, symbol=symbol, count=count)
 
     async def read_depth(
         self, *, client: VenueClient, symbol: str, levels: int
     ) -> DepthReading | None:
         """Return the order book of a market; None where there is none. Raises VenueError."""
-        return None
+        from venues import unified_markets
+
+        if not self.ccxt_id:
+            return None
+        return await unified_markets.read_depth(client=client, symbol=symbol, levels=levels)
 
     @abstractmethod
     async def read_prices(self, *, client: VenueClient, symbols: Sequence[str]) -> PriceReading:

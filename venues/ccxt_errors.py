@@ -20,6 +20,7 @@ from venues.errors import (
     BadCredentials,
     Banned,
     ClockSkewed,
+    KeyRejected,
     PermissionRefused,
     RateLimited,
     TimedOut,
@@ -32,6 +33,52 @@ from venues.wire import Answer, hide
 
 _Kind = type[VenueError]
 
+# The regional venues speak the same API on other hosts.
+_BYBIT: Mapping[str, _Kind] = {
+    "10000": Unavailable,
+    "10016": Unavailable,
+    "10002": ClockSkewed,
+    "10003": KeyRejected,
+    "10004": KeyRejected,
+    "10007": BadCredentials,
+    "33004": KeyRejected,
+    "10005": PermissionRefused,
+    "10008": PermissionRefused,
+    "10010": PermissionRefused,
+    "10024": PermissionRefused,
+    "10006": RateLimited,
+    "10018": RateLimited,
+    "10009": Banned,
+}
+_OKX: Mapping[str, _Kind] = {
+    "50001": Unavailable,
+    "50004": Unavailable,
+    "50013": Unavailable,
+    "50026": Unavailable,
+    # Suspended or frozen by a liquidation under way: it passes, and reading must not stop now.
+    "50009": Unavailable,
+    "50020": Unavailable,
+    "50022": Unavailable,
+    "50011": RateLimited,
+    "50040": RateLimited,
+    "50061": RateLimited,
+    "50102": ClockSkewed,
+    "50112": ClockSkewed,
+    "50101": BadCredentials,
+    "50103": BadCredentials,
+    "50104": BadCredentials,
+    "50105": KeyRejected,
+    "50111": KeyRejected,
+    "50113": KeyRejected,
+    "50114": BadCredentials,
+    "50100": BadCredentials,
+    "50119": KeyRejected,
+    "50030": PermissionRefused,
+    "50035": PermissionRefused,
+    "50110": PermissionRefused,
+    "50120": PermissionRefused,
+}
+
 _CODES: Mapping[str, Mapping[str, _Kind]] = {
     "binance": {
         "-1001": Unavailable,
@@ -40,49 +87,34 @@ _CODES: Mapping[str, Mapping[str, _Kind]] = {
         "-1016": Unavailable,
         "-1015": RateLimited,
         "-1021": ClockSkewed,
-        "-1022": BadCredentials,
-        "-2008": BadCredentials,
-        "-2014": BadCredentials,
+        "-1022": KeyRejected,
+        "-2008": KeyRejected,
+        "-2014": KeyRejected,
         "-2015": BadCredentials,
     },
-    "bybit": {
-        "10000": Unavailable,
-        "10016": Unavailable,
-        "10002": ClockSkewed,
-        "10003": BadCredentials,
-        "10004": BadCredentials,
-        "10007": BadCredentials,
-        "33004": BadCredentials,
-        "10005": PermissionRefused,
-        "10008": PermissionRefused,
-        "10010": PermissionRefused,
-        "10024": PermissionRefused,
-        "10006": RateLimited,
-        "10018": RateLimited,
-        "10009": Banned,
+    # Binance's codes and a few of its own; -1000 is both an unknown error and a wrong signature.
+    "aster": {
+        "-1001": Unavailable,
+        "-1006": Unavailable,
+        "-1007": Unavailable,
+        "-1008": Unavailable,
+        "-1016": Unavailable,
+        "-1003": RateLimited,
+        "-1015": RateLimited,
+        "-1021": ClockSkewed,
+        "-4225": ClockSkewed,
+        "-1002": BadCredentials,
+        "-1022": KeyRejected,
+        "-2014": KeyRejected,
+        "-2015": BadCredentials,
+        "-1011": PermissionRefused,
     },
-    "okx": {
-        "50001": Unavailable,
-        "50004": Unavailable,
-        "50013": Unavailable,
-        "50026": Unavailable,
-        "50011": RateLimited,
-        "50040": RateLimited,
-        "50061": RateLimited,
-        "50102": ClockSkewed,
-        "50112": ClockSkewed,
-        "50101": BadCredentials,
-        "50103": BadCredentials,
-        "50104": BadCredentials,
-        "50105": BadCredentials,
-        "50111": BadCredentials,
-        "50113": BadCredentials,
-        "50114": BadCredentials,
-        "50119": BadCredentials,
-        "50030": PermissionRefused,
-        "50110": PermissionRefused,
-        "50120": PermissionRefused,
-    },
+    "bybit": _BYBIT,
+    "bybiteu": _BYBIT,
+    "bybitid": _BYBIT,
+    "okx": _OKX,
+    "myokx": _OKX,
+    "okxus": _OKX,
     "bitget": {"40725": Unavailable, "45001": Unavailable, "40005": ClockSkewed},
     "gate": {"IP_FORBIDDEN": PermissionRefused, "REQUEST_EXPIRED": ClockSkewed},
     "kucoinfutures": {"400006": PermissionRefused, "400007": PermissionRefused},
@@ -93,10 +125,14 @@ _CODES: Mapping[str, Mapping[str, _Kind]] = {
         "UnauthorizedApiAccess": PermissionRefused,
         "SignatureExpired": ClockSkewed,
     },
-    "deribit": {"13021": PermissionRefused},
+    "deribit": {"13021": PermissionRefused, "11051": Unavailable},
     "derive": {"14029": PermissionRefused},
     "digifinex": {"10014": ClockSkewed, "10015": RateLimited},
     "apex": {"10003": BadCredentials},
+    "extended": {"1010": Unavailable, "401": BadCredentials},
+    "hibachi": {"3": BadAccount},
+    "lighter": {"21100": BadAccount},
+    "paradex": {"NOT_ONBOARDED": BadAccount},
     "krakenfutures": {"accountInactive": PermissionRefused},
     "whitebit": {"2": PermissionRefused, "4": PermissionRefused},
 }
@@ -129,6 +165,8 @@ _STATUSES: Mapping[int, _Kind] = {
 _SENTENCES: Mapping[_Kind, str] = {
     BadCredentials: "{label} refuses the key, secret or passphrase; enter them again, or make a "
     "new key if it was revoked or has expired.",
+    KeyRejected: "{label} refuses the key, secret or passphrase; enter them again, or make a "
+    "new key if it was revoked or has expired.",
     PermissionRefused: "{label} knows the key but does not let it read this from here; allow "
     "reading of derivatives, and this machine's address if the key is bound to addresses.",
     RateLimited: "{label} asks for fewer requests; RiskHub waits and tries again.",
@@ -147,6 +185,9 @@ _ADDRESS = re.compile(
     r"(?i)\bip\b.{0,40}(whitelist|white list|mismatch|illegal|forbidden|allow|bound|match)"
     r"|(unmatched|invalid|illegal) ip\b|whitelist"
 )
+_PRIVILEGE = re.compile(r"(?i)insufficient (privilege|permission)")
+# A venue's list of wrong fields, which has no code of its own.
+_NONCE = re.compile(r'(?i)"nonce"\s*:\s*\[')
 _REGION = re.compile(r"(?i)restricted (location|region)|your country|eligibility|compliance rules")
 _TOO_FREQUENT = re.compile(r"(?i)access too frequent")
 _BANNED_UNTIL = re.compile(r"(?a)banned until (\d{13})\b")
@@ -201,16 +242,26 @@ class RefusedAnswer:
         by_code = _CODES.get(self.ccxt_id, {}).get(code)
         if by_code is not None:
             return by_code
-        by_class = kind_of(self.ccxt_error)
+        by_class = kind_of(self.ccxt_error) or self._nonce_kind
         if _is_region(self.answer):
             return PermissionRefused
         if self.answer.status == HTTPStatus.TOO_MANY_REQUESTS or by_class is RateLimited:
             return RateLimited
-        if by_class in {None, BadCredentials} and _ADDRESS.search(self.answer.text):
+        if by_class in {None, BadCredentials} and self._is_known_key:
             return PermissionRefused
         # To ccxt most of 4xx is "not available", whatever the venue says.
         is_refusal = self.answer.is_refusal and by_class is Unavailable
         return self._by_status() if by_class is None or is_refusal else by_class
+
+    @property
+    def _nonce_kind(self) -> _Kind | None:
+        return ClockSkewed if _NONCE.search(self.answer.text) else None
+
+    @property
+    def _is_known_key(self) -> bool:
+        """Tell whether the venue says that the key is genuine, but not for this or from here."""
+        text = self.answer.text
+        return _ADDRESS.search(text) is not None or _PRIVILEGE.search(text) is not None
 
     def _by_status(self) -> _Kind:
         if self.answer.is_server_fault or self.answer.is_redirect:
@@ -271,6 +322,11 @@ def local_error(error: BaseException, *, label: str) -> VenueError:
         kind = BadAccount
     sentence = _SENTENCES[kind or VenueRefused].format(label=label)
     return (kind or VenueRefused)(f"{sentence} ({type(error).__name__})")
+
+
+def banned(*, label: str, retry_after_s: float) -> Banned:
+    """Return the error of a ban that was learned of by other ways than an answer."""
+    return Banned(_SENTENCES[Banned].format(label=label), retry_after_s=retry_after_s)
 
 
 def worded(error: VenueError, *, label: str) -> VenueError:

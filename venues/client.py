@@ -8,13 +8,16 @@ that all accounts of a venue share (venues/endpoint.py).
 from __future__ import annotations
 
 import asyncio
+import copy
+import gc
 import hashlib
 import json
 import random
 import re
 import secrets
+import sys
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import cache
 from typing import Any, TypeVar
 
@@ -27,9 +30,9 @@ from venues.endpoint import Endpoint, Send, settle
 from venues.errors import (
     ClockSkewed,
     UnreadableAnswer,
-    VenueError,
     VenueRefused,
 )
+from venues.rates import Leases
 from venues.strict import POLL, PollLog, Strict
 from venues.transport import Dropped, Transport
 
@@ -37,13 +40,24 @@ _Told = TypeVar("_Told")
 
 REQUEST_TIMEOUT_S = 10.0
 _INSTANCES = 512
-# Full jitter, up to so many seconds before the second and the third try.
-_RETRY_DELAYS_S = (0.3, 0.8)
+_OBJECTS_BEFORE_COLLECTION = 100_000
+# Full jitter, up to so many seconds before each further try. When three requests in ten fail,
+# four tries leave one poll in 120 unread, for 1.4 requests a poll.
+_RETRY_DELAYS_S = (0.3, 0.8, 1.5)
 
 
 def warm() -> None:
     """Import ccxt (seconds, 100 MB) in the calling thread, so that the loop does not stand."""
+    if "ccxt.async_support" in sys.modules:
+        return
     import ccxt.async_support  # noqa: F401
+
+    # What was imported stays: the collector need not look at 100 MB of it again and again.
+    gc.collect()
+    gc.freeze()
+    # A poll of 500 accounts makes some 200,000 figures and drops them whole: by default it would
+    # be searched for cycles 300 times on the way.
+    gc.set_threshold(_OBJECTS_BEFORE_COLLECTION, 20, 20)
 
 
 @cache
@@ -69,7 +83,8 @@ def make_exchange(adapter: VenueAdapter, environment: str, config: Mapping[str, 
         {
             "options": ccxt_facts.options(adapter.ccxt_id, adapter.ccxt_options),
             "has": ccxt_facts.has(adapter.ccxt_id),
-            "enableRateLimit": True,
+            # It knows one account alone; what governs is the budget of them all (venues/rates.py).
+            "enableRateLimit": False,
             "asyncio_loop": asyncio.get_running_loop(),
             **config,
         }
@@ -86,7 +101,7 @@ class CcxtClient:
         self._exchange = exchange
         self._endpoint = endpoint
         self._request = request
-        self._log = PollLog()
+        self._answers: list[RawAnswer] = []
 
     @property
     def request(self) -> AccountRequest:
@@ -96,12 +111,12 @@ class CcxtClient:
     @property
     def answers(self) -> tuple[RawAnswer, ...]:
         """Every answer so far, without secrets."""
-        return tuple(self._log.answers)
+        return tuple(self._answers)
 
     async def call(self, method: str, params: Mapping[str, Any] | None = None) -> Any:
         """Call an implicit method and return its decoded answer. Raises VenueError."""
         send = getattr(self._exchange, method)
-        return await self._persist(lambda: send(dict(params or {})))
+        return (await self._persist(lambda: send(dict(params or {}))))[0]
 
     async def fetch(self, method: str, *args: Any, **kwargs: Any) -> Any:
         """Call a unified method. Raises VenueError.
@@ -110,14 +125,18 @@ class CcxtClient:
         and so is any result on the way to which ccxt passed over a failed request.
         """
         send = getattr(self._exchange, method)
-        result = await self._persist(lambda: send(*args, **kwargs))
-        if result == [] and not self._log.has_list:
+        result, log = await self._persist(lambda: send(*args, **kwargs))
+        if result == [] and not log.has_list:
             raise UnreadableAnswer(f"{self._label} sent an answer without a list of rows.")
         return result
 
     def market(self, venue_symbol: str, *, kind: ContractKind | None = None) -> MarketSpec:
         """Return the listed market of a venue's id or a unified symbol."""
         return self._endpoint.find(venue_symbol, kind=kind)
+
+    def symbols(self) -> Sequence[str]:
+        """Return the unified symbols of all listed contracts."""
+        return self._endpoint.symbols
 
     async def recall(
         self,
@@ -128,24 +147,46 @@ class CcxtClient:
         ask: Callable[[], Awaitable[_Told]],
     ) -> _Told:
         """Return what `ask` told this account's instance lately; see VenueClient.recall."""
+        key = (name, frozenset(about))
+        locks: dict[Any, asyncio.Lock] = self._exchange.__dict__.setdefault("recalling", {})
+        # Two parts of an account that want to know the same ask once.
+        async with locks.setdefault(name, asyncio.Lock()):
+            return await self._recall(key, max_age_s=max_age_s, ask=ask)
+
+    async def _recall(
+        self,
+        key: tuple[str, frozenset[str]],
+        *,
+        max_age_s: float,
+        ask: Callable[[], Awaitable[_Told]],
+    ) -> _Told:
         kept: dict[Any, tuple[float, Any]] = self._exchange.__dict__.setdefault("recalled", {})
-        key, now_s = (name, frozenset(about)), clock.monotonic_s()
+        now_s = clock.monotonic_s()
         if key in kept and now_s - kept[key][0] <= max_age_s:
             told: _Told = kept[key][1]
             return told
         # Another set of symbols replaces the last one: what is kept stays small.
-        for stale in [each for each in kept if each[0] == name]:
+        for stale in [each for each in kept if each[0] == key[0]]:
             del kept[stale]
         told = await ask()
         kept[key] = (now_s, told)
         return told
 
     @property
+    def is_rate_scarce(self) -> bool:
+        """Tell whether accounts of this venue wait for their turn to ask."""
+        return self._endpoint.is_rate_scarce
+
+    async def refresh_markets(self) -> None:
+        """Load the venue's list of contracts anew unless it is young. Raises VenueError."""
+        await self._endpoint.refresh()
+
+    @property
     def _label(self) -> str:
         return self._endpoint.adapter.label
 
-    async def _persist(self, send: Send) -> Any:
-        """Send; a broken connection or a server fault is tried twice more, with full jitter."""
+    async def _persist(self, send: Send) -> tuple[Any, PollLog]:
+        """Send; a broken connection or a server fault is tried again, with full jitter."""
         for delay_s in _RETRY_DELAYS_S:
             try:
                 return await self._timed(send)
@@ -155,7 +196,7 @@ class CcxtClient:
             await asyncio.sleep(random.uniform(0, delay_s))  # noqa: S311 - jitter, no secret
         return await self._timed(send)
 
-    async def _timed(self, send: Send) -> Any:
+    async def _timed(self, send: Send) -> tuple[Any, PollLog]:
         """Send; when the venue refuses our time, ask for its own and send once more."""
         sent_at_s = clock.monotonic_s()
         try:
@@ -166,21 +207,17 @@ class CcxtClient:
             raise refused
         return await self._once(send)
 
-    async def _once(self, send: Send) -> Any:
-        self._log.trouble.clear()
-        self._log.has_list = False
-        token = POLL.set(self._log)
+    async def _once(self, send: Send) -> tuple[Any, PollLog]:
+        # A log of its own: parts of an account may be read at the same time.
+        log = PollLog(answers=self._answers)
+        token = POLL.set(log)
         try:
-            result = await settle(send, label=self._label, sent=self._log)
-        except VenueError as error:
-            self._endpoint.note(is_failure=isinstance(error, Dropped | Overloaded))
-            raise
+            result = await settle(send, label=self._label, sent=log)
         finally:
             POLL.reset(token)
-        self._endpoint.note(is_failure=False)
-        if self._log.trouble:
-            raise self._log.trouble[0]
-        return result
+        if log.trouble:
+            raise log.trouble[0]
+        return result, log
 
 
 class LocalClient:
@@ -219,6 +256,10 @@ class LocalClient:
         """Return a market that nobody lists: local venues bring their own."""
         return MarketSpec(symbol=venue_symbol, venue_symbol=venue_symbol)
 
+    def symbols(self) -> Sequence[str]:
+        """Return nothing: nobody lists contracts here."""
+        return ()
+
 
 class Pool:
     """The endpoints and instances of one event loop."""
@@ -226,6 +267,7 @@ class Pool:
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
         self._transport = Transport()
+        self._leases = Leases()
         self._endpoints: dict[tuple[str, str], Endpoint] = {}
         # (venue, environment, account) -> (digest of its secrets, instance), oldest use first.
         self._instances: OrderedDict[tuple[str, str, int], tuple[bytes, Any]] = OrderedDict()
@@ -239,6 +281,7 @@ class Pool:
                 adapter=adapter,
                 environment=environment,
                 transport=self._transport,
+                leases=self._leases,
                 make=make_exchange,
             )
         return self._endpoints[key]
@@ -262,6 +305,7 @@ class Pool:
         self._instances.clear()
         self._endpoints.clear()
         await self._transport.close()
+        await self._leases.close()
 
     def _digest(self, request: AccountRequest) -> bytes:
         told = json.dumps([request.wallet, sorted(request.credentials.items())])
@@ -274,11 +318,20 @@ def _account_instance(endpoint: Endpoint, request: AccountRequest, *, timeout_s:
     known = {name: request.credentials[name] for name in adapter.credentials
              if request.credentials.get(name)}  # fmt: skip
     wallet = {"walletAddress": request.wallet} if request.wallet else {}
-    exchange = make_exchange(adapter, endpoint.environment, {**known, **wallet})
+    exchange = copy.copy(endpoint.template)
+    # What an instance learns of its account is written there.
+    exchange.options = copy.deepcopy(endpoint.template.options)
+    for name, value in {**known, **wallet}.items():
+        setattr(exchange, name, value)
     exchange.wiring = endpoint.wiring(
-        timeout_s=timeout_s, hidden=tuple(known.values()), keyless=False
+        timeout_s=timeout_s, hidden=tuple(known.values()), keyless=_is_nobodys(request, known)
     )
     return exchange
+
+
+def _is_nobodys(request: AccountRequest, known: Mapping[str, str]) -> bool:
+    """Tell whether it asks for what a venue says to everybody, and has nothing to write with."""
+    return not request.account_id and not known and not request.wallet
 
 
 _pool: Pool | None = None

@@ -1,4 +1,4 @@
-"""What all accounts at one venue and base URL share: markets, clock, and the wish for a pause."""
+"""What all accounts at one venue and base URL share: markets, clock, and the way out."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ from typing import Any
 
 from positions.engine.types import ContractKind
 from riskhub import clock, logs
-from venues import ccxt_errors
+from venues import bans, ccxt_errors, ccxt_facts, clocks
 from venues.base import MarketSpec, VenueAdapter
-from venues.errors import BadAccount, UnreadableAnswer, VenueError, VenueRefused
+from venues.breaker import Breaker
+from venues.errors import BadAccount, Banned, UnreadableAnswer, VenueError, VenueRefused
 from venues.guard import ReadGuard
-from venues.listing import MarketIndex
-from venues.strict import Offset, Pause, PollLog, Wiring
+from venues.listing import MarketIndex, ReadListing
+from venues.passage import Passage
+from venues.rates import Leases, Rate, budget_of, shared_name
+from venues.strict import Offset, PollLog, Wiring
 from venues.transport import Transport
 
 log = logs.get(__name__)
@@ -24,9 +27,6 @@ _MARKETS_LIFE_S = 3600.0
 # A symbol that is not listed may be new: look again, but not at each poll.
 _MARKETS_YOUNG_S = 300.0
 _MARKETS_RETRY_S = 5.0
-# A venue that failed so often in a row is down: trying harder would not help it.
-_BREAKER = 6
-_DRIFT_WORTH_A_WARNING_MS = 1000
 
 Send = Callable[[], Awaitable[Any]]
 # Makes an instance of a venue's ccxt class: adapter, base URL, further configuration.
@@ -34,20 +34,42 @@ Make = Callable[[VenueAdapter, str, Mapping[str, Any]], Any]
 
 
 class Endpoint:
-    """One venue at one base URL: its markets, its clock, and whether it wants to be left alone."""
+    """One venue at one base URL: its markets, its clock, and whether it wants to be left alone.
+
+    template    a keyless instance that is never used, only copied: making one takes milliseconds
+    """
 
     def __init__(
-        self, *, adapter: VenueAdapter, environment: str, transport: Transport, make: Make
+        self,
+        *,
+        adapter: VenueAdapter,
+        environment: str,
+        transport: Transport,
+        leases: Leases,
+        make: Make,
     ) -> None:
         self.adapter = adapter
         self.environment = environment
-        self.pause = Pause()
         self.offset = Offset()
+        self.template = make(adapter, environment, {})
         self._transport = transport
+        self._leases = leases
         self._make = make
-        self._failures = 0
+        self._passage = Passage(
+            host=(adapter.slug, environment),
+            breaker=Breaker(label=adapter.label),
+            rate=Rate(
+                name=shared_name(adapter.slug, environment),
+                budget=budget_of(adapter, ccxt_rate_limit_ms=self.template.rateLimit),
+                leases=leases,
+                on_ban=self._learn_ban,
+            ),
+        )
+        self._telling: asyncio.Task[None] | None = None
         self._master: Any = None
         self._index: MarketIndex | None = None
+        # What the index found: each poll asks for the same contracts.
+        self._found: dict[tuple[str, ContractKind | None], MarketSpec] = {}
         self._loading: asyncio.Task[None] | None = None
         self._tried_at_s = float("-inf")
         self._error: VenueError | None = None
@@ -73,13 +95,34 @@ class Endpoint:
             raise _again(self._error)
         return self._index
 
+    async def refresh(self) -> None:
+        """Load the listed contracts anew unless they are young. Raises VenueError."""
+        is_young = clock.monotonic_s() - self._tried_at_s < _MARKETS_YOUNG_S
+        if self._loading is None and not (is_young and self._error is None):
+            self._load_soon()
+        if self._loading is not None:
+            await asyncio.shield(self._loading)
+        if self._error is not None:
+            raise _again(self._error)
+
     def find(self, name: str, *, kind: ContractKind | None) -> MarketSpec:
         """Return a listed contract; one that is not listed makes the list be looked at again."""
+        found = self._found.get((name, kind))
+        if found is not None:
+            return found
         spec = self._index.find(name, kind=kind) if self._index else MarketSpec(name, name)
+        if spec.is_known:
+            self._found[name, kind] = spec
+            return spec
         young = clock.monotonic_s() - self._tried_at_s < _MARKETS_YOUNG_S
-        if not spec.is_known and not young and self._loading is None:
+        if not young and self._loading is None:
             self._load_soon()
         return spec
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """Return the unified symbols of the listed contracts."""
+        return self._index.symbols if self._index else ()
 
     async def sync_clock(self, *, since_s: float) -> bool:
         """Ask the venue's time unless somebody did after `since_s`; tell whether it is known."""
@@ -88,14 +131,15 @@ class Endpoint:
                 return True
             return await self._ask_time()
 
-    def note(self, *, is_failure: bool) -> None:
-        """Count failures in a row, for the breaker."""
-        self._failures = self._failures + 1 if is_failure else 0
+    @property
+    def is_rate_scarce(self) -> bool:
+        """Tell whether somebody waits for the venue's rate budget."""
+        return self._passage.is_rate_scarce
 
     @property
     def may_retry(self) -> bool:
         """Tell whether the venue still answers often enough to be asked again at once."""
-        return self._failures < _BREAKER
+        return self._passage.breaker.is_closed
 
     def wiring(self, *, timeout_s: float, hidden: Sequence[str] = (), keyless: bool) -> Wiring:
         """Return what an instance at this endpoint sends with."""
@@ -108,9 +152,28 @@ class Endpoint:
             transport=self._transport,
             timeout_s=timeout_s,
             offset=self.offset,
-            endpoint_pause=self.pause,
+            passage=self._passage,
+            on_ban=self._begin_ban,
             secrets=tuple(hidden),
         )
+
+    def _begin_ban(self, error: Banned) -> None:
+        """Stop everything that is sent there, in all workers."""
+        host = (self.adapter.slug, self.environment)
+        if bans.begin(host=host, error=error, now=clock.now()) and error.retry_after_s:
+            telling = self._leases.ban(shared_name(*host), seconds=error.retry_after_s)
+            self._telling = asyncio.get_running_loop().create_task(telling)
+
+    def _learn_ban(self, seconds: float) -> None:
+        """Another worker has met a ban."""
+        host = (self.adapter.slug, self.environment)
+        error = ccxt_errors.banned(label=self.adapter.label, retry_after_s=seconds)
+        bans.begin(host=host, error=error, now=clock.now())
+
+    @property
+    def _read_listing(self) -> ReadListing | None:
+        is_own = type(self.adapter).read_listing is not VenueAdapter.read_listing
+        return self.adapter.read_listing if is_own else None
 
     @property
     def _patience_s(self) -> float:
@@ -122,8 +185,7 @@ class Endpoint:
         self._loading = asyncio.get_running_loop().create_task(self._load(), context=Context())
 
     async def _load(self) -> None:
-        # A handful of requests an hour: no need to space them.
-        master = self._make(self.adapter, self.environment, {"enableRateLimit": False})
+        master = self._make(self.adapter, self.environment, {})
         master.wiring = self.wiring(timeout_s=_MARKETS_TIMEOUT_S, keyless=True)
         try:
             await settle(master.load_markets, label=self.adapter.label)
@@ -132,8 +194,14 @@ class Endpoint:
             log.warning("markets_not_loaded", venue=self.adapter.slug, error=logs.describe(error))
         else:
             _drop_missing_helpers(master)
+            ccxt_facts.correct_markets(self.adapter.ccxt_id, master.markets.values())
             self._error, self._master = None, master
-            self._index = MarketIndex(master.markets.values(), precision_mode=master.precisionMode)
+            self._found.clear()
+            self._index = MarketIndex(
+                master.markets.values(),
+                precision_mode=master.precisionMode,
+                read_listing=self._read_listing,
+            )
         finally:
             self._loading = None
 
@@ -150,7 +218,8 @@ class Endpoint:
         ours = (before + clock.to_milliseconds(clock.now())) // 2
         self.offset.milliseconds = theirs - ours
         self.offset.asked_at_s = clock.monotonic_s()
-        if abs(theirs - ours) > _DRIFT_WORTH_A_WARNING_MS:
+        clocks.note(venue=self.adapter.slug, milliseconds=theirs - ours)
+        if abs(theirs - ours) > clocks.WORTH_A_NOTICE_MS:
             log.warning("clock_drift", venue=self.adapter.slug, milliseconds=theirs - ours)
         return True
 

@@ -71,6 +71,13 @@ class BadCredentials(VenueError):
     is_auth = True
 
 
+class KeyRejected(BadCredentials):
+    """The venue says without doubt that there is no such key, or that it is no longer valid.
+
+    Other refusals may be about one product alone.
+    """
+
+
 class PermissionRefused(VenueError):
     """The key is genuine but may not read this, or not from this address."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from decimal import Decimal, DecimalException, InvalidOperation, localcontext
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping
+from decimal import Context, Decimal, DecimalException, InvalidOperation
+from functools import lru_cache
+from typing import Any, NamedTuple, TypeVar
 
 from positions.engine.types import Source
 
@@ -14,15 +14,23 @@ _Choice = TypeVar("_Choice")
 # Beyond these a float64 column would lose the figure; no price or size of any venue comes near.
 _LARGEST = Decimal("1e30")
 _SMALLEST = Decimal("1e-30")
+_CONTEXT = Context(prec=40)
+# Powers of ten that are within both limits, whatever the digits.
+_USUAL = 30
+_REASONS_KEPT = 4096
+
+_Operation = Callable[[Decimal, Decimal], Decimal]
 
 
 class RowError(ValueError):
     """A row cannot be read; it is quarantined and the other rows are kept."""
 
 
-@dataclass(frozen=True, slots=True)
-class Figure:
+class Figure(NamedTuple):
     """A number with its source; `value` None means unknown, and `reason` says why.
+
+    A tuple, because a poll of 500 accounts makes 150,000 of them: five times quicker to make than
+    a frozen dataclass.
 
     value    exact, as printed or as derived from printed figures
     source   reported (the venue's own word), derived (by us), or unknown
@@ -42,19 +50,20 @@ class Figure:
             value = Decimal(text)
         except InvalidOperation:
             raise RowError(f"{text[:40]!r} is not a number") from None
-        if not value.is_finite() or abs(value) > _LARGEST or 0 < abs(value) < _SMALLEST:
-            raise RowError(f"{text[:40]!r} is not a usable number")
-        return cls(value=value, source=Source.REPORTED, text=text.strip())
+        # The power of ten settles it for all but the oddest.
+        if not (-_USUAL < value.adjusted() < _USUAL and value.is_finite()):
+            _check_range(value, text)
+        return _make(Figure, (value, _REPORTED, "", text.strip()))
 
     @classmethod
     def derived(cls, value: Decimal | int) -> Figure:
         """Return a figure that we worked out from what the venue printed."""
-        return cls(value=Decimal(value), source=Source.DERIVED)
+        return _make(Figure, (Decimal(value), _DERIVED, "", ""))
 
     @classmethod
     def unknown(cls, reason: str) -> Figure:
         """Return "unknown", with the reason that pages and exports show."""
-        return cls(value=None, source=Source.UNKNOWN, reason=reason)
+        return _unknown(reason)
 
     @property
     def is_known(self) -> bool:
@@ -68,21 +77,21 @@ class Figure:
 
     def plus(self, other: Figure) -> Figure:
         """Return the sum, derived; unknown where either is."""
-        return self._with(other, "__add__")
+        return self._with(other, _CONTEXT.add)
 
     def minus(self, other: Figure) -> Figure:
         """Return the difference, derived; unknown where either is."""
-        return self._with(other, "__sub__")
+        return self._with(other, _CONTEXT.subtract)
 
     def times(self, other: Figure) -> Figure:
         """Return the product, derived; unknown where either is."""
-        return self._with(other, "__mul__")
+        return self._with(other, _CONTEXT.multiply)
 
     def over(self, other: Figure) -> Figure:
         """Return the quotient, derived; unknown where either is or the divisor is 0."""
         if other.value == 0:
             return Figure.unknown("divisor is 0")
-        return self._with(other, "__truediv__")
+        return self._with(other, _CONTEXT.divide)
 
     def magnitude(self) -> Figure:
         """Return the absolute value; a positive reported figure stays reported."""
@@ -94,18 +103,34 @@ class Figure:
         """Return this figure, or `other` when this one is unknown."""
         return self if self.is_known else other
 
-    def _with(self, other: Figure, operation: str) -> Figure:
+    def _with(self, other: Figure, operation: _Operation) -> Figure:
         if self.value is None or other.value is None:
             return Figure.unknown(self.reason or other.reason)
-        with localcontext() as context:
-            context.prec = 40
-            try:
-                return Figure.derived(getattr(self.value, operation)(other.value))
-            except DecimalException:
-                return Figure.unknown("not computable")
+        try:
+            return _make(Figure, (operation(self.value, other.value), _DERIVED, "", ""))
+        except DecimalException:
+            return Figure.unknown("not computable")
+
+
+# What Figure(…) does, without its keyword arguments.
+_make = tuple.__new__
+_reported = Figure.reported
+# Looking a member up in its enumeration takes as long as making a figure.
+_REPORTED, _DERIVED, _UNKNOWN = Source.REPORTED, Source.DERIVED, Source.UNKNOWN
+
+
+def _check_range(value: Decimal, text: str) -> None:
+    if not value.is_finite() or abs(value) > _LARGEST or 0 < abs(value) < _SMALLEST:
+        raise RowError(f"{text[:40]!r} is not a usable number")
+
+
+@lru_cache(_REASONS_KEPT)
+def _unknown(reason: str) -> Figure:
+    return Figure(value=None, source=_UNKNOWN, reason=reason)
 
 
 NOT_GIVEN = "the venue gives none"
+_NUMERIC = (str, int, float, Decimal)
 
 
 class Row:
@@ -114,13 +139,15 @@ class Row:
     __slots__ = ("fields",)
 
     def __init__(self, fields: Any) -> None:
-        if not isinstance(fields, Mapping):
+        if type(fields) is not dict and not isinstance(fields, Mapping):
             raise RowError(f"a row is {type(fields).__name__}, not an object")
         self.fields: Mapping[str, Any] = fields
 
     def text(self, name: str) -> str:
         """Return a non-empty text; raises RowError when it is missing or no text."""
         value = self.fields.get(name)
+        if type(value) is str and value:
+            return value
         if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
             raise RowError(f"{name} is missing or no text")
         return str(value)
@@ -139,12 +166,14 @@ class Row:
         that is not a finite decimal number ("1,5", NaN, true, "") raises RowError.
         """
         value = self.fields.get(name)
-        if value is None or (isinstance(value, str) and value.strip() in none):
-            return Figure.unknown(reason)
-        if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
-            raise RowError(f"{name} is {type(value).__name__}, not a number")
+        if value is None or (none and isinstance(value, str) and value.strip() in none):
+            return _unknown(reason)
+        if type(value) is not str:
+            if isinstance(value, bool) or not isinstance(value, _NUMERIC):
+                raise RowError(f"{name} is {type(value).__name__}, not a number")
+            value = str(value)
         try:
-            return Figure.reported(str(value))
+            return _reported(value)
         except RowError as error:
             raise RowError(f"{name}: {error}") from None
 

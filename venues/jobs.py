@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import cast
 
 from riskhub import clock, crypto, logs
-from venues import registry
+from venues import bans, registry
 from venues.base import (
     AccountOutcome,
     AccountRequest,
@@ -35,6 +35,7 @@ from venues.errors import (
     VenueError,
 )
 from venues.models import Account
+from venues.services import unchecked_keys
 
 log = logs.get(__name__)
 
@@ -68,13 +69,20 @@ class Seen:
     def markets(self) -> tuple[MarketSpec, ...]:
         """Each market of the positions seen, once."""
         rows = (position.market for scope in self.scopes for position in scope.positions)
-        return tuple(dict.fromkeys(rows))
+        # By identity first: a market is hashed by all of its fields.
+        return tuple(dict.fromkeys({id(market): market for market in rows}.values()))
 
     def fail_rest(self, scopes: Sequence[str], error: VenueError) -> None:
         """Fail every part that has neither a reading nor a failure yet."""
         done = {reading.scope for reading in self.scopes}
         done |= {failure.scope for failure in self.failures}
         self.failures += [ScopeFailure(name, error) for name in scopes if name not in done]
+
+    def put_in_order(self, scopes: Sequence[str]) -> None:
+        """Sort what was read at the same time as the parts of the account are named."""
+        places = {name: place for place, name in enumerate(scopes)}
+        self.scopes.sort(key=lambda reading: places.get(reading.scope, len(places)))
+        self.failures.sort(key=lambda failure: places.get(failure.scope, len(places)))
 
     def trust_key(self, adapter: VenueAdapter) -> None:
         """Correct what was said of a key that opened another part: it is no wrong key.
@@ -100,13 +108,24 @@ def load_jobs(
     account_ids: Sequence[int],
     now: datetime,
     held: Mapping[int, Sequence[Held]] = MappingProxyType({}),
+    is_unchecked_included: bool = False,
 ) -> tuple[list[Job], list[AccountOutcome]]:
     """Load accounts in the calling thread: what to read, and what cannot even be asked.
 
     Secrets are opened here, so that a key that does not open is the failure of one account.
+    An account whose key nobody has looked at yet is left out: it may have to be refused. Nobody is
+    asked at a venue that has banned this machine's address.
     """
     jobs, failed = [], []
-    for account in Account.objects.filter(pk__in=set(account_ids)).order_by("pk"):
+    banned = bans.in_force(now=now)
+    rows = Account.objects.filter(pk__in=set(account_ids)).order_by("pk")
+    if not is_unchecked_included:
+        rows = rows.exclude(pk__in=unchecked_keys())
+    for account in rows:
+        ban = banned.get((account.venue, account.environment))
+        if ban is not None:
+            failed.append(_failed(account, ban.error(now=now)))
+            continue
         try:
             jobs.append(_job(account, held=held.get(account.pk, ())))
         except BadAccount as error:

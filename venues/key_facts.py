@@ -16,6 +16,10 @@ class KeyFacts:
     is_address_bound   only listed addresses may use the key
     expires_at         when the key ends by itself
     told               the venue's own fields that say so, for the page: name -> text
+    wallet_role        what the wallet is at the venue: "main", "agent" (it signs for another wallet
+                       and holds nothing itself), "missing" (the venue has never seen it); "" where
+                       that is not told
+    main_wallet        of an agent: the wallet it signs for; "" where it is not told
     """
 
     can_withdraw: bool | None = None
@@ -24,3 +28,5 @@ class KeyFacts:
     is_address_bound: bool | None = None
     expires_at: datetime | None = None
     told: tuple[tuple[str, str], ...] = ()
+    wallet_role: str = ""
+    main_wallet: str = ""

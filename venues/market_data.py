@@ -18,11 +18,13 @@ class Listing:
     delists_at          when trading or settlement ends; None: not announced
     funding_interval_h  hours between two funding payments; None: not told
     is_active           False where the contract takes no new positions
+    contract_size       base units (quote units of inverse) in a contract; None: as ccxt says
     """
 
     delists_at: datetime | None = None
     funding_interval_h: float | None = None
     is_active: bool = True
+    contract_size: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

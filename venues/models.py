@@ -209,6 +209,8 @@ class Quote(models.Model):
     last_price = models.FloatField(null=True)
     funding_rate = models.FloatField(null=True)
     next_funding_at = models.DateTimeField(null=True)
+    # Funding may come by itself, slower than prices: it ages by its own time.
+    funding_received_at = models.DateTimeField(null=True)
     venue_time = models.DateTimeField(null=True)
     received_at = models.DateTimeField()
     committed_at = models.DateTimeField()

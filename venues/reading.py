@@ -16,9 +16,10 @@ from typing import Any
 
 import structlog
 from django.conf import settings
+from django.db import DatabaseError
 
 from riskhub import clock, killpoints, logs
-from venues import client, loop
+from venues import bans, client, clocks, loop
 from venues.base import (
     AccountOutcome,
     Held,
@@ -31,6 +32,7 @@ from venues.errors import (
     BadAccount,
     Banned,
     ClockSkewed,
+    KeyRejected,
     RateLimited,
     TimedOut,
     VenueError,
@@ -50,16 +52,19 @@ log = logs.get(__name__)
 
 _GROUP_SIZE = 50
 _GROUP_S = 0.25
+# Nothing came for so long: what is there need not wait for the slow.
+_IDLE_S = 0.015
 _PRICE_DEADLINE_S = 5.0
 _SLACK_S = 5.0
 # These hold for all parts of an account: asking for the next one would be one call too many.
-# BadCredentials is none of them. Binance says -2015 of a wrong key and of a good one that is not
-# allowed for this product, and other venues answer 401 to both; ending there would hide every
-# position of the parts that the key opens. The price of a key that is wrong for all is small: an
-# adapter gives a part up at its first refused request, so it costs one call a part, and after two
-# such polls the account stops (positions/scheduling.py). What addresses are banned for, going on
-# after "too many requests", does end the account.
-_WHOLE_ACCOUNT = (BadAccount, Banned, ClockSkewed, RateLimited)
+# BadCredentials is none of them, unless the venue leaves no doubt (KeyRejected). Binance says
+# -2015 of a wrong key and of a good one that is not allowed for this product, and other venues
+# answer 401 to both; ending there would hide every position of the parts that the key opens. The
+# price of a key that is wrong for all is small: an adapter gives a part up at its first refused
+# request, so it costs one call a part, and after two such polls the account stops
+# (positions/scheduling.py). What addresses are banned for, going on after "too many requests",
+# does end the account.
+_WHOLE_ACCOUNT = (BadAccount, Banned, ClockSkewed, KeyRejected, RateLimited)
 
 _Client = client.CcxtClient | client.LocalClient
 
@@ -74,8 +79,8 @@ def read_accounts(
 ) -> Iterator[list[AccountOutcome]]:
     """Read accounts at the same time and yield outcomes in groups, as they come.
 
-    A group holds up to 50 outcomes or what came within 250 ms, in order of account id. Every
-    account that exists has exactly one outcome, whatever happens.
+    A group holds up to 50 outcomes, or what came within 250 ms without a pause, in order of
+    account id. Every account that exists has exactly one outcome, whatever happens.
 
     held            account id -> what earlier polls showed, so that what is missing is asked about
     deadline_s      total time of one account; by default RISKHUB_POLL_DEADLINE_S
@@ -85,7 +90,9 @@ def read_accounts(
     killpoints.reach("reading: accounts loaded")
     if outcomes:
         yield outcomes
-    yield from read_jobs(jobs=jobs, deadline_s=deadline_s, concurrency=concurrency)
+    for group in read_jobs(jobs=jobs, deadline_s=deadline_s, concurrency=concurrency):
+        settle_hosts()
+        yield group
 
 
 def read_jobs(
@@ -128,12 +135,23 @@ def read_prices(
     ]
     work: Future[list[PriceOutcome]] = loop.submit(_gather(coroutines))
     try:
-        return work.result(deadline_s + _SLACK_S)
+        outcomes = work.result(deadline_s + _SLACK_S)
+        settle_hosts()
+        return outcomes
     except TimeoutError:
         error = TimedOut("The prices were not read in time; RiskHub tries again.")
         return [_price_failure(feed, error) for feed in feeds]
     finally:
         work.cancel()
+
+
+def settle_hosts() -> None:
+    """Write down what bans were met: at once, for other workers begin with what is written."""
+    clocks.settle()
+    try:
+        bans.settle()
+    except DatabaseError as error:
+        log.warning("ban_not_stored", error=logs.describe(error))
 
 
 async def _read_all(
@@ -158,40 +176,69 @@ async def _read_account(job: Job, *, deadline_s: float) -> AccountOutcome:
     seen = Seen()
     request = job.request
     with structlog.contextvars.bound_contextvars(poll_id=poll_id, account_id=request.account_id):
-        scopes = name_scopes(job.adapter, request)
+        scopes = list(name_scopes(job.adapter, request))
         try:
             async with asyncio.timeout(deadline_s):
                 await _read_scopes(job, seen=seen, scopes=scopes)
         except TimeoutError:
-            sentence = f"{job.adapter.label} did not answer in time; RiskHub tries again."
-            seen.fail_rest(scopes, TimedOut(sentence))
+            seen.fail_rest(scopes, _late(job, seen))
         except Exception as error:  # noqa: BLE001 - the account is the atom
             seen.fail_rest(scopes, explain(error, job.adapter))
+        seen.put_in_order(scopes)
         for failure in seen.failures:
             log.info("scope_not_read", scope=failure.scope, error=logs.describe(failure.error))
     killpoints.reach("reading: account read")
     return make_outcome(request.account_id, seen, poll_id=poll_id, started_at=started_at)
 
 
-async def _read_scopes(job: Job, *, seen: Seen, scopes: Sequence[str]) -> None:
-    seen.client = await client.connect(adapter=job.adapter, request=job.request)
+async def _read_scopes(job: Job, *, seen: Seen, scopes: list[str]) -> None:
+    asked = await client.connect(adapter=job.adapter, request=job.request)
+    seen.client = asked
     killpoints.reach("reading: connected")
-    for scope in scopes:
-        try:
-            read = await job.adapter.read_scope(client=seen.client, scope=scope)
-            if not isinstance(read, ScopeReading):
-                raise TypeError(f"read_scope returned {type(read).__name__}, not a ScopeReading")
-            seen.scopes.append(read)
-            killpoints.reach("reading: scope read")
-        except Exception as error:  # noqa: BLE001 - the other parts may still be read
-            failure = explain(error, job.adapter)
-            seen.failures.append(ScopeFailure(scope, failure))
-            if isinstance(failure, _WHOLE_ACCOUNT):
-                seen.fail_rest(scopes, failure)
-                return
-        else:
-            seen.ends += await _ends(job, seen.client, read)
+    # In place: what a deadline cuts off fails under the names that were found.
+    scopes[:] = await _discovered(job, asked, scopes)
+    # The first alone: what it meets may hold for all. The others take the time of one.
+    await _read_part(job, asked, seen=seen, scope=scopes[0])
+    failure = next((each.error for each in seen.failures), None)
+    if isinstance(failure, _WHOLE_ACCOUNT):
+        seen.fail_rest(scopes, failure)
+        return
+    await _gather([_read_part(job, asked, seen=seen, scope=scope) for scope in scopes[1:]])
     seen.trust_key(job.adapter)
+
+
+async def _read_part(job: Job, asked: _Client, *, seen: Seen, scope: str) -> None:
+    try:
+        read = await job.adapter.read_scope(client=asked, scope=scope)
+        if not isinstance(read, ScopeReading):
+            raise TypeError(f"read_scope returned {type(read).__name__}, not a ScopeReading")
+        seen.scopes.append(read)
+        killpoints.reach("reading: scope read")
+    except Exception as error:  # noqa: BLE001 - the other parts may still be read
+        seen.failures.append(ScopeFailure(scope, explain(error, job.adapter)))
+    else:
+        seen.ends += await _ends(job, asked, read)
+
+
+def _late(job: Job, seen: Seen) -> VenueError:
+    """Return why an account was not read in time."""
+    label = job.adapter.label
+    if isinstance(seen.client, client.CcxtClient) and seen.client.is_rate_scarce:
+        sentence = (
+            f"{label} was not asked in time: all that may be asked of it from one address goes to "
+            "other accounts; RiskHub tries again."
+        )
+        return TimedOut(sentence)
+    return TimedOut(f"{label} did not answer in time; RiskHub tries again.")
+
+
+async def _discovered(job: Job, asked: _Client, known: Sequence[str]) -> Sequence[str]:
+    """Return the parts that the venue knows of; those known without it where it does not say."""
+    try:
+        return tuple(await job.adapter.discover_scopes(client=asked)) or known
+    except Exception as error:  # noqa: BLE001 - read_scope will say what is wrong
+        log.info("scopes_not_asked", error=logs.describe(error))
+        return known
 
 
 async def _ends(job: Job, asked: _Client, read: ScopeReading) -> Sequence[PositionEnd]:
@@ -233,12 +280,13 @@ def _groups(
 def _group(
     inbox: queue.SimpleQueue[AccountOutcome], *, ends_at_s: float, size: int
 ) -> list[AccountOutcome]:
-    """Return the next outcome and those that follow it within 250 ms; [] at the end of time."""
+    """Return the next outcome and those that follow it closely; [] at the end of time."""
     group: list[AccountOutcome] = []
     until_s = ends_at_s
     while len(group) < size:
         try:
-            group.append(inbox.get(timeout=max(0.0, until_s - clock.monotonic_s())))
+            left_s = until_s - clock.monotonic_s()
+            group.append(inbox.get(timeout=max(0.0, min(left_s, _IDLE_S) if group else left_s)))
         except queue.Empty:
             break
         if len(group) == 1:

@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
+from operator import attrgetter
 from typing import Any, TypeVar
 
 from positions.engine.types import ContractKind, Side
@@ -32,10 +34,13 @@ MODE_UNKNOWN = "the venue does not say whether the margin is isolated"
 LONGEST_NAMES = {"symbol": 80, "venue_symbol": 80, "asset": 30, "quote": 30, "settle": 30}
 LONGEST_SLOT = 8
 LONGEST_SCOPE = 60
+_names_of = attrgetter(*LONGEST_NAMES)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 # Up to so many contracts are asked for one by one; beyond, the whole list is the smaller answer.
 _FEW = 8
+# Names and sizes of contracts that were looked at once.
+_NAMES_KEPT = 16_384
 
 _Found = TypeVar("_Found")
 
@@ -184,7 +189,7 @@ def value_at(*, market: MarketSpec, contracts: Figure, price: Figure) -> Figure:
     """
     if market.contract_size is None or market.kind is None:
         return Figure.unknown("the venue lists no such contract")
-    quantity = contracts.times(Figure.derived(Decimal(str(market.contract_size))))
+    quantity = contracts.times(_exact(market.contract_size))
     if market.kind is ContractKind.LINEAR:
         return quantity.times(price)
     if market.kind is ContractKind.INVERSE:
@@ -235,13 +240,27 @@ def _first_venue_error(errors: BaseExceptionGroup[BaseException]) -> BaseExcepti
     return error
 
 
+@lru_cache(_NAMES_KEPT)
+def _exact(size: float) -> Figure:
+    return Figure.derived(Decimal(str(size)))
+
+
 def _check_names(reading: PositionReading) -> None:
     """Raise RowError where a name of the reading fits no column."""
-    names = {each: (getattr(reading.market, each), most) for each, most in LONGEST_NAMES.items()}
-    for name, (text, longest) in {**names, "slot": (reading.slot, LONGEST_SLOT)}.items():
+    problem = _problem_among((*_names_of(reading.market), reading.slot))
+    if problem:
+        raise RowError(problem)
+
+
+@lru_cache(_NAMES_KEPT)
+def _problem_among(names: tuple[str, ...]) -> str:
+    """Return what is wrong with the first bad name; a market's names are the same each poll."""
+    limits = (*LONGEST_NAMES.items(), ("slot", LONGEST_SLOT))
+    for text, (name, longest) in zip(names, limits, strict=True):
         problem = _problem_of(text, longest=longest)
         if problem:
-            raise RowError(f"{name.replace('_', ' ')} {problem}")
+            return f"{name.replace('_', ' ')} {problem}"
+    return ""
 
 
 def _problem_of(text: str, *, longest: int) -> str:

@@ -11,15 +11,16 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser, User
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 
 from riskhub import crypto, logs
 from riskhub.teams import audit
 from riskhub.teams.models import Team
+from venues import hygiene, registry
 from venues import options as account_options
-from venues import registry
 from venues.base import AccountRequest, VenueAdapter
 from venues.errors import BadAccount
-from venues.models import Account
+from venues.models import Account, KeyCheck
 
 _LONGEST_LABEL = 60
 _LONGEST_WALLET = 120
@@ -49,6 +50,8 @@ def create_account(
     user: User | AnonymousUser | None = None,
 ) -> Account:
     """Make an account that is due for its first poll at once, and record who made it.
+
+    It is read as soon as its key has been looked at (positions/key_checks.py).
 
     credentials     secret fields by name; spelling is forgiven (API_KEY is apiKey)
     environment     base URL in place of the venue's own hosts; "" for the venue itself
@@ -103,6 +106,8 @@ def replace_key(
         secrets = check_credentials(credentials, adapter=adapter, has_wallet=has_wallet)
         account.credentials = crypto.Secrets.of(secrets)
         account.ingested_cycle = account.cycle
+        # What was found of the old key goes first: it may be why reading had stopped.
+        _ask_for_check(account, adapter=adapter, now=now)
         changed = ["credentials", "ingested_cycle", *begin_again(account, now=now)]
         account.save(update_fields=changed)
         audit.record(
@@ -123,11 +128,42 @@ def hold_account(*, team: Team, account_id: int) -> Account:
 
 
 def begin_again(account: Account, *, now: datetime) -> list[str]:
-    """Make an account due at once and forget why it failed; return the columns to save."""
+    """Make an account due at once and forget why it failed; return the columns to save.
+
+    What a key was refused for is not forgotten: only another key ends that (`replace_key`).
+    """
+    check = KeyCheck.objects.filter(pk=account.pk).first()
+    if check is not None and hygiene.is_refused(hygiene.read(check.findings)):
+        return []
     account.blocked_reason = ""
     account.failures = account.auth_failures = 0
     account.next_poll_at = now
     return ["blocked_reason", "failures", "auth_failures", "next_poll_at"]
+
+
+def unchecked_keys() -> QuerySet[KeyCheck, int]:
+    """Return the ids of accounts whose key nobody has looked at yet, for a condition.
+
+    A look that could not be made has left its `error`: it holds nobody up.
+    """
+    unseen = KeyCheck.objects.filter(checked_at=None, error="")
+    return unseen.values_list("account_id", flat=True)
+
+
+def has_key_to_check(account: Account, *, adapter: VenueAdapter) -> bool:
+    """Tell whether there is anything to find out about how an account is read."""
+    tells = type(adapter).read_key is not VenueAdapter.read_key
+    return not adapter.is_simulated and (tells or bool(account.credentials))
+
+
+def _ask_for_check(account: Account, *, adapter: VenueAdapter, now: datetime) -> None:
+    """Have the key looked at before anything is read with it; call it in its transaction."""
+    if not has_key_to_check(account, adapter=adapter):
+        return
+    KeyCheck.objects.update_or_create(
+        account=account,
+        defaults={"facts": {}, "findings": [], "checked_at": None, "next_at": now, "error": ""},
+    )
 
 
 def check_label(label: str) -> str:
@@ -269,6 +305,7 @@ def _save(
     try:
         with transaction.atomic():
             account.save(force_insert=True)
+            _ask_for_check(account, adapter=registry.get(account.venue), now=now)
             audit.record(
                 team=account.team,
                 action="account.added",

@@ -6,7 +6,7 @@ module knows ccxt's interface but does not import it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
@@ -16,35 +16,26 @@ from riskhub import clock
 from venues import wire
 from venues.base import RawAnswer
 from venues.ccxt_errors import BAN_STATUS, RefusedAnswer, is_ccxt, worded
-from venues.errors import Banned, RateLimited, UnreadableAnswer, VenueError, VenueRefused
+from venues.errors import (
+    Banned,
+    RateLimited,
+    TimedOut,
+    Unavailable,
+    Unreachable,
+    UnreadableAnswer,
+    VenueError,
+    VenueRefused,
+)
 from venues.guard import ReadGuard
+from venues.passage import Passage, Pause
 from venues.transport import Transport
 from venues.wire import Answer, Sent
 
 _LONGEST_ERROR_KEPT = 4_000
-_DEFAULT_PAUSE_S = 1.0
+# Failures of the venue as a whole, whoever asks.
+_DOWN = (Unavailable, Unreachable, TimedOut)
 _RATE_STATUSES = (BAN_STATUS, HTTPStatus.TOO_MANY_REQUESTS)
 _UNREAD = UnreadableAnswer("the answer is not the documented one")
-
-
-class Pause:
-    """A wish of the venue to be left alone; until it ends nothing is sent."""
-
-    def __init__(self) -> None:
-        self._until_s = 0.0
-        self._error: VenueError | None = None
-
-    def check(self) -> None:
-        """Raise the error that began the pause again while it lasts."""
-        left_s = self._until_s - clock.monotonic_s()
-        if self._error is not None and left_s > 0:
-            raise type(self._error)(str(self._error), retry_after_s=left_s)
-
-    def begin(self, error: VenueError) -> None:
-        """Begin or prolong the pause by the venue's own wish."""
-        until_s = clock.monotonic_s() + (error.retry_after_s or _DEFAULT_PAUSE_S)
-        if until_s > self._until_s:
-            self._until_s, self._error = until_s, error
 
 
 @dataclass(slots=True)
@@ -57,8 +48,9 @@ class Offset:
 
 @dataclass(slots=True)
 class PollLog:
-    """What one read of one account sent and got.
+    """What one call of an adapter sent and got.
 
+    answers       of all calls of the account's read
     trouble       failures that ccxt may have swallowed on the way to a plausible result
     has_list      whether the last answer held an array
     sent          requests that left
@@ -75,7 +67,10 @@ POLL: ContextVar[PollLog | None] = ContextVar("poll", default=None)
 
 @dataclass(frozen=True, slots=True)
 class Wiring:
-    """What one instance needs to send: shared things of its endpoint and its own secrets."""
+    """What one instance needs to send: shared things of its endpoint and its own secrets.
+
+    on_ban      told that the venue has banned this machine's address
+    """
 
     ccxt_id: str
     label: str
@@ -83,7 +78,8 @@ class Wiring:
     transport: Transport
     timeout_s: float
     offset: Offset
-    endpoint_pause: Pause
+    passage: Passage
+    on_ban: Callable[[Banned], None]
     own_pause: Pause = field(default_factory=Pause)
     secrets: tuple[str, ...] = field(default=(), repr=False)
 
@@ -156,17 +152,28 @@ class Strict:
         headers: Mapping[str, str] | None,
         body: Any,
     ) -> Any:
-        wiring = self.wiring
-        path = wiring.guard.path(method=method, url=url)
-        wiring.endpoint_pause.check()
-        wiring.own_pause.check()
+        path = self.wiring.guard.path(method=method, url=url)
         prepared = self.prepare_request_headers(dict(headers or {}))  # type: ignore[attr-defined]
         text = body.decode() if isinstance(body, bytes) else body
         sent = Sent(method=method, path=path, url=url, headers=prepared, body=text)
+        passage = self.wiring.passage
+        is_probe = await passage.enter(self.wiring.own_pause)
+        is_failure = None
+        try:
+            decoded = await self._exchange(log, sent)
+            is_failure = False
+        except VenueError as error:
+            is_failure = isinstance(error, _DOWN)
+            raise
+        finally:
+            passage.leave(is_probe=is_probe, is_failure=is_failure)
+        return decoded
+
+    async def _exchange(self, log: PollLog, sent: Sent) -> Any:
         log.sent += 1
         answer = self._cleared(sent, await self._receive(sent))
         log.answers.append(self._kept(sent, answer))
-        self.last_response_headers = dict(answer.headers)
+        self.last_response_headers = answer.headers
         decoded = self._read(sent, answer)
         log.has_list = wire.holds_list(decoded)
         return decoded
@@ -187,8 +194,9 @@ class Strict:
         return replace(answer, text=wire.hide(answer.text, proofs))
 
     def _kept(self, sent: Sent, answer: Answer) -> RawAnswer:
-        body = wire.hide(answer.text, [*self.wiring.secrets, *sent.signatures])
-        body = body.replace("\x00", "\ufffd")
+        # What is long was taken out of the answer already.
+        short = [secret for secret in self.wiring.secrets if not wire.is_long(secret)]
+        body = wire.hide(answer.text, short).replace("\x00", "\ufffd")
         return RawAnswer(
             request=wire.hide(sent.line, self.wiring.secrets),
             status=answer.status,
@@ -205,8 +213,10 @@ class Strict:
         failure = self._failure(sent, answer, decoded, unreadable)
         if failure is None:
             return decoded
-        if isinstance(failure, Banned) or answer.status in _RATE_STATUSES:
-            self.wiring.endpoint_pause.begin(failure)
+        if isinstance(failure, Banned):
+            self.wiring.on_ban(failure)
+        elif answer.status in _RATE_STATUSES:
+            self.wiring.passage.pause.begin(failure)
         elif isinstance(failure, RateLimited):
             self.wiring.own_pause.begin(failure)
         raise failure

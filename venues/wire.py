@@ -139,8 +139,9 @@ def hide(text: str, secrets: Iterable[str]) -> str:
     for secret in sorted(secrets, key=len, reverse=True):
         if len(secret) >= _SHORTEST_SECRET:
             text = text.replace(secret, REDACTED)
-            # As some venues write a solidus.
-            text = text.replace(secret.replace("/", "\\/"), REDACTED)
+            if "/" in secret:
+                # As some venues write a solidus.
+                text = text.replace(secret.replace("/", "\\/"), REDACTED)
     return text
 
 

@@ -55,6 +55,26 @@ DEFAULT_RULES: tuple[dict[str, Any], ...] = (
         "repeat_s": 86_400.0,
     },
     {
+        "name": "Key findings",
+        "kind": RuleKind.HYGIENE,
+        # Each further warning is news of its own; what must be changed at once is beyond all.
+        "levels": [
+            *(_level(Severity.WARNING, count, count) for count in (0.0, 1.0, 2.0, 3.0, 4.0)),
+            _level(Severity.CRITICAL, 99.0, 99.0),
+        ],
+        # Known once a day: what is better is better, and telling it daily would tire people.
+        "clear_for_s": 0.0,
+        "repeat_s": 0.0,
+    },
+    {
+        "name": "Rows refused",
+        "kind": RuleKind.REFUSALS,
+        "levels": [_level(Severity.WARNING, 0.0, 0.0)],
+        # One odd answer is no news; a row that stays unreadable may be a position.
+        "for_s": 60.0,
+        "repeat_s": 86_400.0,
+    },
+    {
         "name": "Liquidated or deleveraged",
         "kind": RuleKind.EVENT,
         "events": [EventKind.LIQUIDATED.value, EventKind.DELEVERAGED.value],
@@ -71,17 +91,20 @@ DEFAULT_RULES: tuple[dict[str, Any], ...] = (
 )
 
 
+# Kinds of rules that teams of an earlier release do not have yet.
+_LATER_KINDS = {RuleKind.HYGIENE, RuleKind.REFUSALS}
+
+
 def ensure_defaults(*, team: Team, now: datetime) -> None:
-    """Give a team without rules the default rules, and one without channels a mail channel.
+    """Give a team the default rules that it never had, and one without channels a mail channel.
 
     The mail goes to the team's owner; without an address it goes to owner@localhost, which the
     default mail backend writes into a file. What a person changed or removed stays so.
     """
-    if not AlertRule.objects.filter(team=team).exists():
-        AlertRule.objects.bulk_create(
-            [AlertRule(team=team, created_at=now, **columns) for columns in DEFAULT_RULES],
-            ignore_conflicts=True,
-        )
+    AlertRule.objects.bulk_create(
+        [AlertRule(team=team, created_at=now, **columns) for columns in _missing_rules(team)],
+        ignore_conflicts=True,
+    )
     if not Channel.objects.filter(team=team).exists() and not _was_channel_removed(team):
         Channel.objects.bulk_create(
             [
@@ -95,6 +118,17 @@ def ensure_defaults(*, team: Team, now: datetime) -> None:
             ],
             ignore_conflicts=True,
         )
+
+
+def _missing_rules(team: Team) -> list[dict[str, Any]]:
+    """Return all rules for a team without any, and else those of kinds that a release brought.
+
+    Rules are switched off and not removed, so that a team without a kind has never had it.
+    """
+    kinds = set(AlertRule.objects.filter(team=team).values_list("kind", flat=True))
+    if not kinds:
+        return list(DEFAULT_RULES)
+    return [rule for rule in DEFAULT_RULES if rule["kind"] in _LATER_KINDS - kinds]
 
 
 def _was_channel_removed(team: Team) -> bool:

@@ -31,6 +31,8 @@ _RECOVERED = {
     RuleKind.THRESHOLD: "recovered",
     RuleKind.STALENESS: "seen again",
     RuleKind.KEY: "polled again",
+    RuleKind.HYGIENE: "nothing is wrong with the key any more",
+    RuleKind.REFUSALS: "every row is read again",
 }
 # What an event left open leaves the list of what is open after this long.
 EVENT_LIFE = timedelta(days=1)
@@ -73,7 +75,7 @@ class Changes:
 def follow(
     *, rule: AlertRule, watch: Watch, incidents: Iterable[Incident], changes: Changes
 ) -> None:
-    """Move the incidents of one threshold, staleness or key rule.
+    """Move the incidents of one rule that is not about events.
 
     incidents  the open ones of this rule on the watched positions or accounts
     """

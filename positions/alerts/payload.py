@@ -15,12 +15,19 @@ from django.db.models import prefetch_related_objects
 from positions.alerts.models import Channel, Incident, Reason
 from positions.alerts.rules import RuleKind
 from positions.alerts.watches import oldest_sight
-from positions.alerts.wording import headline, message_headline, place_text, value_text
+from positions.alerts.wording import (
+    findings_of,
+    headline,
+    message_headline,
+    place_text,
+    value_text,
+)
 from positions.engine.types import Source
 from positions.external import position_document
 from positions.models import Position
 from positions.risk import registry as measures
 from riskhub import formatting
+from venues import hygiene
 from venues.models import Account
 
 VERSION = 1
@@ -55,7 +62,7 @@ def explain(*, incidents: Iterable[Incident], now: datetime) -> None:
         each.account_id: each.account for each in incidents if each.account and not each.position
     }
     prefetch_related_objects(list(positions.values()), "provenance")
-    prefetch_related_objects(list(accounts.values()), "coverage")
+    prefetch_related_objects(list(accounts.values()), "coverage", "key_check")
     for incident in incidents:
         _explain(incident, now)
 
@@ -124,10 +131,16 @@ def _figure(
 def _account_facts(account: Account) -> dict[str, Any]:
     return {
         "scopes": [
-            {"scope": entry.scope, "seen_at": formatting.iso(entry.seen_at), "error": entry.error}
+            {
+                "scope": entry.scope,
+                "seen_at": formatting.iso(entry.seen_at),
+                "error": entry.error,
+                "refused": entry.refused,
+            }
             for entry in sorted(account.coverage.all(), key=lambda entry: entry.scope)
         ],
         "blocked_reason": account.blocked_reason,
+        "findings": hygiene.write(findings_of(account)),
     }
 
 

@@ -158,11 +158,18 @@ def _rules_of_teams() -> dict[int, list[AlertRule]]:
 
 def _load_sights() -> tuple[list[Account], dict[int, Sight]]:
     scopes: dict[int, list[datetime | None]] = defaultdict(list)
-    for account_id, seen_at in CoverageEntry.objects.values_list("account_id", "seen_at"):
+    refused: dict[int, int] = defaultdict(int)
+    entries = CoverageEntry.objects.values_list("account_id", "seen_at", "refused")
+    for account_id, seen_at, rows in entries:
         scopes[account_id].append(seen_at)
-    accounts = list(Account.objects.defer("credentials", "options").order_by("pk"))
+        refused[account_id] += rows
+    rows_of = Account.objects.select_related("key_check").defer("credentials", "options")
+    accounts = list(rows_of.order_by("pk"))
     return accounts, {
-        account.pk: oldest_sight(account=account, scopes=scopes[account.pk]) for account in accounts
+        account.pk: oldest_sight(
+            account=account, scopes=scopes[account.pk], refused=refused[account.pk]
+        )
+        for account in accounts
     }
 
 
@@ -194,7 +201,7 @@ def _incidents_to_judge(team_id: int, now: datetime) -> QuerySet[Incident]:
             Q(rule=None)
             | Q(rule__is_enabled=False)
             | Q(account__is_enabled=False)
-            | Q(rule__kind__in=(RuleKind.STALENESS, RuleKind.KEY))
+            | Q(rule__kind__in=[kind for kind in RuleKind if kind.is_about_accounts])
             | Q(rule__kind=RuleKind.EVENT, opened_at__lte=now - EVENT_LIFE)
         )
         .select_related("rule", "position__market")

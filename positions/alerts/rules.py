@@ -24,18 +24,23 @@ class RuleKind(TextChoices):
     threshold  a registered measure of each position against a ladder of levels
     staleness  the age of an account's coverage, in multiples of what its budget allows
     key        polling of an account that stopped because the venue refuses its key
+    hygiene    what is wrong with an account's key (venues.hygiene.measure): 1 for each warning,
+               100 for what must be changed at once
+    refusals   rows of an account's latest answers that could not be read
     event      something that happened to a position
     """
 
     THRESHOLD = "threshold"
     STALENESS = "staleness"
     KEY = "key"
+    HYGIENE = "hygiene"
+    REFUSALS = "refusals"
     EVENT = "event"
 
     @property
     def is_about_accounts(self) -> bool:
         """Tell whether the rule looks at accounts and not at positions."""
-        return self in {RuleKind.STALENESS, RuleKind.KEY}
+        return self not in {RuleKind.THRESHOLD, RuleKind.EVENT}
 
 
 @dataclass(frozen=True, slots=True)

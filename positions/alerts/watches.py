@@ -16,6 +16,7 @@ from positions.alerts.thresholds import measure_positions
 from positions.engine.types import PositionState
 from positions.models import Position
 from positions.risk.base import Floats
+from venues import hygiene
 from venues.models import Account
 
 Bools = NDArray[np.bool_]
@@ -84,12 +85,16 @@ def watch_positions(
 def watch_accounts(
     *, rules: Iterable[AlertRule], accounts: Sequence[Sight], now: datetime
 ) -> list[tuple[AlertRule, Watch]]:
-    """Return the view of each staleness and key rule on accounts."""
+    """Return the view of each rule about accounts: staleness, key, hygiene, refusals."""
     subjects = [Subject(f"account:{sight.account.pk}", sight.account) for sight in accounts]
     is_polled = _bools(sight.account.is_enabled for sight in accounts)
-    staleness = _floats(_staleness(sight, now) for sight in accounts)
-    blocked = _floats(1.0 if sight.account.blocked_reason else 0.0 for sight in accounts)
-    values = {RuleKind.STALENESS: staleness, RuleKind.KEY: blocked}
+    blocked = (1.0 if sight.account.blocked_reason else 0.0 for sight in accounts)
+    values = {
+        RuleKind.STALENESS: _floats(_staleness(sight, now) for sight in accounts),
+        RuleKind.KEY: _floats(blocked),
+        RuleKind.HYGIENE: _floats(_hygiene(sight.account) for sight in accounts),
+        RuleKind.REFUSALS: _floats(float(sight.refused) for sight in accounts),
+    }
     return [
         (
             rule,
@@ -107,19 +112,35 @@ def watch_accounts(
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """An account and when the part of it that was seen longest ago was seen."""
+    """What was last seen of an account.
+
+    seen_at  when the part of it that was seen longest ago was seen
+    refused  rows of all parts that could not be read
+    """
 
     account: Account
     seen_at: datetime
+    refused: int = 0
 
 
-def oldest_sight(*, account: Account, scopes: Iterable[datetime | None]) -> Sight:
+def oldest_sight(*, account: Account, scopes: Iterable[datetime | None], refused: int = 0) -> Sight:
     """Return how blind an account is.
 
-    scopes  when each part was last seen; None: never, which counts from the account's creation
+    scopes   when each part was last seen; None: never, which counts from the account's creation
+    refused  rows of all parts that could not be read
     """
     seen = list(scopes) or [account.last_seen_at]
-    return Sight(account, min(at or account.created_at for at in seen))
+    return Sight(account, min(at or account.created_at for at in seen), refused)
+
+
+def unseen_scopes(*, account: Account, now: datetime) -> list[str]:
+    """Return the parts of an account that are past their allowance, by name."""
+    allowed_s = freshness.stale_after_s(account.poll_budget_s)
+    return sorted(
+        entry.scope
+        for entry in account.coverage.all()
+        if (now - (entry.seen_at or account.created_at)).total_seconds() > allowed_s
+    )
 
 
 def is_watched(rule: AlertRule, subject: Subject) -> bool:
@@ -153,6 +174,17 @@ def _staleness(sight: Sight, now: datetime) -> float:
         return float("nan")
     allowed_s = freshness.stale_after_s(account.poll_budget_s)
     return (now - sight.seen_at).total_seconds() / allowed_s
+
+
+def _hygiene(account: Account) -> float:
+    """What is wrong with a key; not known before it was looked at.
+
+    A refused key has stopped its account: that is one incident, not two.
+    """
+    check = getattr(account, "key_check", None)
+    if account.blocked_reason or check is None or not (check.checked_at or check.findings):
+        return float("nan")
+    return hygiene.measure(hygiene.read(check.findings))
 
 
 def _bools(values: Iterable[bool]) -> Bools:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from positions.alerts.incidents import TOLD
 from positions.alerts.models import AlertRule, Incident, Reason
 from positions.alerts.rules import RuleKind
+from positions.alerts.watches import unseen_scopes
 from positions.models import EventKind
 from positions.risk import registry as measures
 from riskhub import formatting
+from venues import hygiene
 from venues.base import REGISTRY
+from venues.hygiene import Finding, FindingSeverity
 from venues.models import Account
 
 BEYOND = "beyond any limit"
 _HEADLINE_LENGTH = 300
+_MOST_NAMES = 3
 
 _BY_UNIT: Mapping[str, Callable[[float | None], str]] = {
     "fraction": formatting.percent,
@@ -109,8 +113,48 @@ def _condition_text(
     if rule.kind == RuleKind.EVENT:
         kind = str(incident.why.get("event", {}).get("kind", ""))
         return _EVENTS.get(kind, f"was {kind.replace('_', ' ')}")
+    account = incident.account
+    if account is None:
+        return "is not watched any more"
     if rule.kind == RuleKind.KEY:
-        why = incident.account.blocked_reason if incident.account else ""
-        return f"is not polled any more: {why}"
+        return f"is not polled any more: {account.blocked_reason}"
+    if rule.kind == RuleKind.HYGIENE:
+        return _findings_text(account)
+    if rule.kind == RuleKind.REFUSALS:
+        return _refusals_text(account)
     passed = formatting.duration(now - seen_at) if seen_at else formatting.DASH
-    return f"has not been seen completely for {passed}"
+    parts = _listed(unseen_scopes(account=account, now=now))
+    return f"has not been seen completely for {passed}{f' ({parts})' if parts else ''}"
+
+
+def findings_of(account: Account) -> list[Finding]:
+    """Return what is wrong with an account's key, the gravest first."""
+    check = getattr(account, "key_check", None)
+    return [
+        each
+        for each in hygiene.read(check.findings if check else [])
+        if each.severity != FindingSeverity.TOLD
+    ]
+
+
+def _findings_text(account: Account) -> str:
+    found = findings_of(account)
+    if not found:
+        return "has a key with nothing wrong"
+    more = len(found) - 1
+    rest = f" And {formatting.count(more)} more about this key." if more else ""
+    return f"has a key to look at. {found[0].sentence}{rest}"
+
+
+def _refusals_text(account: Account) -> str:
+    parts = [entry for entry in account.coverage.all() if entry.refused]
+    total = sum(entry.refused for entry in parts)
+    where = _listed(sorted(entry.scope for entry in parts))
+    rows = "row that cannot" if total == 1 else "rows that cannot"
+    return f"has {formatting.count(total)} {rows} be read{f' ({where})' if where else ''}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:_MOST_NAMES])
+    more = len(names) - _MOST_NAMES
+    return f"{shown} and {more} more" if more > 0 else shown

@@ -13,16 +13,15 @@ from positions.risk import registry as measures
 from positions.risk.base import MEASURES, Measure
 from riskhub.formatting import decimal_string, iso
 from riskhub.teams.models import Team
-from venues.base import REGISTRY, VenueAdapter
+from venues import hygiene
 from venues.models import Account, CoverageEntry
 
 
 def account_queryset(*, team: Team) -> QuerySet[Account]:
     """Return a team's accounts with their coverage; credentials are not even fetched."""
     coverage = Prefetch("coverage", CoverageEntry.objects.order_by("scope"))
-    return (
-        Account.objects.filter(team=team).defer("credentials", "options").prefetch_related(coverage)
-    )
+    rows = Account.objects.filter(team=team).select_related("key_check")
+    return rows.defer("credentials", "options").prefetch_related(coverage)
 
 
 def account_document(account: Account) -> dict[str, Any]:
@@ -32,7 +31,7 @@ def account_document(account: Account) -> dict[str, Any]:
         "venue": account.venue,
         "label": account.label,
         "wallet": account.wallet or None,
-        "base_url": _without_user(account.environment) or None,
+        "base_url": without_user(account.environment) or None,
         "is_simulated": account.is_simulated,
         "is_enabled": account.is_enabled,
         "blocked_reason": account.blocked_reason or None,
@@ -41,7 +40,21 @@ def account_document(account: Account) -> dict[str, Any]:
         "next_poll_at": iso(account.next_poll_at),
         "last_seen_at": iso(account.last_seen_at),
         "created_at": iso(account.created_at),
+        "key": _key_document(account),
         "coverage": [coverage_document(entry) for entry in account.coverage.all()],
+    }
+
+
+def _key_document(account: Account) -> dict[str, Any] | None:
+    """Return what was found of an account's key; None where none is looked at."""
+    check = getattr(account, "key_check", None)
+    if check is None:
+        return None
+    return {
+        "checked_at": iso(check.checked_at),
+        "error": check.error or None,
+        "facts": {str(name): str(text) for name, text in check.facts.items()},
+        "findings": hygiene.write(hygiene.read(check.findings)),
     }
 
 
@@ -52,7 +65,7 @@ def coverage_document(entry: CoverageEntry) -> dict[str, Any]:
         "seen_at": iso(entry.seen_at),
         "rows": entry.rows,
         "refused": entry.refused,
-        "refusals": _exact(entry.refusals),
+        "refusals": exact(entry.refusals),
         "tried_at": iso(entry.tried_at),
         "error_kind": entry.error_kind or None,
         "error": entry.error or None,
@@ -95,7 +108,7 @@ def incident_document(incident: Incident) -> dict[str, Any]:
         "unknown_since": iso(incident.unknown_since),
         "resolved_at": iso(incident.resolved_at),
         "resolution": incident.resolution or None,
-        "why": _exact(incident.why),
+        "why": exact(incident.why),
     }
 
 
@@ -108,24 +121,7 @@ def event_document(event: Event) -> dict[str, Any]:
         "kind": str(event.kind),
         "at": iso(event.at),
         "committed_at": iso(event.committed_at),
-        "detail": _exact(event.detail),
-    }
-
-
-def venue_documents() -> list[dict[str, Any]]:
-    """Return the venues that can be read, by slug."""
-    return [_venue(REGISTRY[slug]) for slug in sorted(REGISTRY)]
-
-
-def _venue(venue: type[VenueAdapter]) -> dict[str, Any]:
-    return {
-        "slug": venue.slug,
-        "label": venue.label,
-        "is_simulated": venue.is_simulated,
-        "needs_wallet": venue.needs_wallet,
-        "credentials": list(venue.credentials),
-        "margin_rules": {str(kind): rule for kind, rule in venue.margin_rules.items()},
-        "reads": list(venue.reads),
+        "detail": exact(event.detail),
     }
 
 
@@ -149,16 +145,16 @@ def _text(pk: int | None) -> str | None:
     return None if pk is None else str(pk)
 
 
-def _exact(value: Any) -> Any:
+def exact(value: Any) -> Any:
     """Return stored JSON with every fraction as a decimal string, as all figures are here."""
     if isinstance(value, float):
         return decimal_string(value)
     if isinstance(value, dict):
-        return {str(key): _exact(item) for key, item in value.items()}
-    return [_exact(item) for item in value] if isinstance(value, list) else value
+        return {str(key): exact(item) for key, item in value.items()}
+    return [exact(item) for item in value] if isinstance(value, list) else value
 
 
-def _without_user(url: str) -> str:
+def without_user(url: str) -> str:
     # A proxy's address may carry a password.
     parts = urlsplit(url)
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))

@@ -20,9 +20,11 @@ from rest_framework.views import APIView
 
 from positions.api import errors
 from positions.api.parameters import DEFAULT_LIMIT, MOST_LIMIT, Filter
+from positions.coverage import Answer, SightState
 from positions.engine.types import ContractKind, MarginMode, PositionState, Severity, Side, Source
 from positions.external import NULLABLE_TEXT, READING_FIELDS
 from positions.fields import POSITION_FIELDS, FieldKind, PositionField
+from venues.hygiene import FindingSeverity
 
 Schema = dict[str, Any]
 View = TypeVar("View", bound=APIView)
@@ -103,11 +105,14 @@ def _position_field(field: PositionField) -> Schema:
     return nullable(schema) if is_nullable else schema
 
 
+TIER_VERSION = "Version of the maintenance table behind the figures; null: the row's own rate."
+POSITION_SHAPE: Schema = {
+    **{field.name: _position_field(field) for field in POSITION_FIELDS},
+    "sources": SOURCES,
+    "reasons": REASONS,
+}
 POSITION = component(
-    "Position",
-    "One compartment, everywhere outside RiskHub in this shape.",
-    {field.name: _position_field(field) for field in POSITION_FIELDS}
-    | {"sources": SOURCES, "reasons": REASONS},
+    "Position", "One compartment, everywhere outside RiskHub in this shape.", POSITION_SHAPE
 )
 READING = component(
     "Reading",
@@ -115,6 +120,7 @@ READING = component(
     {"id": TEXT, "life": TEXT, "venue_time": nullable(INSTANT)}
     | {"received_at": INSTANT, "committed_at": INSTANT}
     | {field.name: _position_field(field) for field in READING_FIELDS}
+    | {"tier_version": {**nullable(WHOLE), "description": TIER_VERSION}}
     | {"sources": SOURCES, "reasons": REASONS},
 )
 EVENT = component(
@@ -123,6 +129,18 @@ EVENT = component(
     {"id": TEXT, "position": TEXT, "life": TEXT, "kind": TEXT, "at": INSTANT}
     | {"committed_at": INSTANT, "detail": ANY_OBJECT},
 )
+
+
+def _object(help: str, fields: Mapping[str, Schema]) -> Schema:  # noqa: A002
+    """Return the schema of an object all of whose fields are always there."""
+    named = {name: dict(field) for name, field in fields.items()}
+    return {"type": "object", "description": help, "properties": named, "required": list(named)}
+
+
+def _list_of(item: Schema) -> Schema:
+    return {"type": "array", "items": item}
+
+
 COVERAGE: Schema = {
     "type": "object",
     "description": "What was last seen of one part of an account.",
@@ -138,6 +156,16 @@ COVERAGE: Schema = {
     },
 }
 COVERAGE["required"] = list(COVERAGE["properties"])
+_FINDING = _object(
+    "One thing to say about a key, in a sentence that says what to do.",
+    {"code": TEXT, "sentence": TEXT}
+    | {"severity": {"type": "string", "enum": [str(each) for each in FindingSeverity]}},
+)
+_KEY = _object(
+    "What the daily look at the key found; null where none is looked at.",
+    {"checked_at": nullable(INSTANT), "error": nullable(TEXT), "facts": TEXT_MAP}
+    | {"findings": _list_of(_FINDING)},
+)
 ACCOUNT = component(
     "Account",
     "Credentials or a wallet at a venue; nothing secret is shown.",
@@ -145,7 +173,7 @@ ACCOUNT = component(
     | {"is_simulated": FLAG, "is_enabled": FLAG, "blocked_reason": nullable(TEXT)}
     | {"failures": WHOLE, "poll_budget_s": DECIMAL, "next_poll_at": nullable(INSTANT)}
     | {"last_seen_at": nullable(INSTANT), "created_at": INSTANT}
-    | {"coverage": {"type": "array", "items": COVERAGE}},
+    | {"key": nullable(_KEY), "coverage": {"type": "array", "items": COVERAGE}},
 )
 INCIDENT = component(
     "Incident",
@@ -157,11 +185,54 @@ INCIDENT = component(
     | {"acknowledged_by": nullable(TEXT), "unknown_since": nullable(INSTANT)}
     | {"resolved_at": nullable(INSTANT), "resolution": nullable(TEXT), "why": ANY_OBJECT},
 )
+
+
+_PART = _object(
+    "What was last seen of one part of an account. `age` is in units of what is allowed.",
+    {"account_id": TEXT, "venue": TEXT, "account": TEXT, "is_simulated": FLAG, "scope": TEXT}
+    | {"state": {"type": "string", "enum": [str(each) for each in SightState]}}
+    | {"is_blind": FLAG, "answer": {"type": "string", "enum": [str(each) for each in Answer]}}
+    | {"age_s": nullable(DECIMAL), "allowed_s": DECIMAL, "age": nullable(DECIMAL)}
+    | {"seen_at": nullable(INSTANT), "rows": nullable(WHOLE), "refused": nullable(WHOLE)}
+    | {"refusals": {"type": "array", "items": {}}, "tried_at": nullable(INSTANT)}
+    | {"error_kind": nullable(TEXT), "error": nullable(TEXT), "blocked_reason": nullable(TEXT)},
+)
+_GONE = _object(
+    "A position that complete answers no longer show, and nobody says why.",
+    {"position": TEXT, "venue": TEXT, "account": TEXT, "symbol": TEXT, "side": TEXT}
+    | {"seen_at": INSTANT, "gone_at": nullable(INSTANT)},
+)
+_FEED = _object(
+    "What a venue tells everybody about the markets held there.",
+    {"venue": TEXT, "base_url": nullable(TEXT), "kind": TEXT}
+    | {"state": {"type": "string", "enum": [str(each) for each in SightState]}}
+    | {"age_s": nullable(DECIMAL), "allowed_s": DECIMAL, "received_at": nullable(INSTANT)}
+    | {"next_at": nullable(INSTANT), "error": nullable(TEXT)},
+)
+_BAN = _object(
+    "This address is banned there: nothing is sent before `until`.",
+    {"venue": TEXT, "base_url": nullable(TEXT), "begun_at": INSTANT, "until": INSTANT}
+    | {"reason": nullable(TEXT)},
+)
+COVERAGE_REPORT = component(
+    "Coverage",
+    "What was seen of every part of every enabled account, and what was not.",
+    {"at": INSTANT, "is_blind": FLAG, "parts": _list_of(_PART), "gone": _list_of(_GONE)}
+    | {"feeds": _list_of(_FEED), "bans": _list_of(_BAN)},
+)
 VENUE = component(
     "Venue",
-    "A venue that can be read.",
+    "A venue that can be read, and how it stands for this team.",
     {"slug": TEXT, "label": TEXT, "is_simulated": FLAG, "needs_wallet": FLAG}
-    | {"credentials": TEXTS, "margin_rules": TEXT_MAP, "reads": TEXTS},
+    | {"credentials": TEXTS, "permission": TEXT}
+    | {
+        "rate": _object(
+            "How many requests one address may send in how many seconds.",
+            {"requests": WHOLE, "window_s": DECIMAL, "source": nullable(TEXT)},
+        )
+    }
+    | {"margin_rules": TEXT_MAP, "reads": TEXTS, "accounts": WHOLE}
+    | {"feeds": _list_of(_FEED), "bans": _list_of(_BAN)},
 )
 MEASURE = component(
     "Measure",
@@ -215,6 +286,15 @@ def describe_registry(
     """Return a decorator that describes a view which lists a registry."""
     answers = _answers(list_of(item), is_by_id=False)
     return lambda view: _described(view, operation, responses=answers)
+
+
+def describe_report(
+    operation: str, item: type[serializers.Serializer], *, filters: Iterable[Filter]
+) -> Callable[[type[View]], type[View]]:
+    """Return a decorator that describes a view with one document, narrowed by filters."""
+    answers = _answers(item, is_by_id=False)
+    parameters = [_parameter(each) for each in filters]
+    return lambda view: _described(view, operation, responses=answers, parameters=parameters)
 
 
 def _described(view: type[View], operation: str, **described: Any) -> type[View]:

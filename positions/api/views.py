@@ -19,7 +19,6 @@ from positions.api.paging import Ordering
 from positions.api.parameters import Filter, flag, instant
 from positions.engine.types import ENDED_STATES, MarginMode, PositionState, Severity, Side
 from positions.external import (
-    every_position,
     position_document,
     position_queryset,
     reading_document,
@@ -68,14 +67,6 @@ class PositionList(ListView):
             rows = rows.exclude(state__in=ENDED_STATES)
         filters = [item for item in self.filters if item.name != "state" or "all" not in states]
         return parameters.narrow(rows, filters=filters, query=request.query_params)
-
-
-@schema.describe_detail("get_position", schema.POSITION)
-class PositionDetail(DetailView):
-    """One position, ended or not, of a disabled account too."""
-
-    rows = staticmethod(every_position)
-    show = staticmethod(position_document)
 
 
 def _position(*, team: Team, position_id: int) -> int:
@@ -169,16 +160,6 @@ class IncidentDetail(DetailView):
 
     rows = staticmethod(resources.incident_queryset)
     show = staticmethod(resources.incident_document)
-
-
-@schema.describe_registry("list_venues", schema.VENUE)
-class VenueList(ApiView):
-    """The venues that can be read: what each needs, reads, and how it liquidates."""
-
-    def get(self, request: Request) -> Response:
-        """Return all of them."""
-        parameters.refuse_unknown(request.query_params, known=())
-        return Response({"results": resources.venue_documents()})
 
 
 @schema.describe_registry("list_measures", schema.MEASURE)

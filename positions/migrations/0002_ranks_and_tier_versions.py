@@ -30,6 +30,11 @@ class Migration(migrations.Migration):
         migrations.RunPython(rank_by_distance, migrations.RunPython.noop),
         migrations.AddField(
             model_name='position',
+            name='margin_rule',
+            field=models.CharField(blank=True, max_length=40),
+        ),
+        migrations.AddField(
+            model_name='position',
             name='tier_version',
             field=models.PositiveIntegerField(null=True),
         ),

@@ -10,11 +10,24 @@ from positions.freshness import is_stale, stale_after_s
 from positions.pages.headline import Sentence, account_name
 from positions.selectors import AccountCoverage
 from riskhub import formatting
-from venues import registry
-from venues.models import CoverageEntry
+from venues import hygiene, registry
+from venues.hygiene import Finding, FindingSeverity
+from venues.models import Account, CoverageEntry, KeyCheck
 
 # Refused rows that are named one by one; the rest is counted.
 _MOST_REFUSALS = 10
+_TONES = {
+    FindingSeverity.REFUSED: "critical",
+    FindingSeverity.CRITICAL: "critical",
+    FindingSeverity.WARNING: "warning",
+    FindingSeverity.TOLD: "",
+}
+_WORDS = {
+    FindingSeverity.REFUSED: "refused",
+    FindingSeverity.CRITICAL: "change it now",
+    FindingSeverity.WARNING: "look at it",
+    FindingSeverity.TOLD: "note",
+}
 NOT_YET = "It has not been read yet."
 LATE = "It was not read in its time."
 
@@ -77,7 +90,49 @@ def account_row(
         "budget": formatting.duration(account.poll_budget_s),
         "budget_s": stale_after_s(account.poll_budget_s),
         "scopes": _scope_rows(covered, now),
+        "key": key_row(covered.account),
+        "is_refused": is_key_refused(covered.account),
     }
+
+
+def is_key_refused(account: Account) -> bool:
+    """Tell whether reading stopped because of what the key may do: only another one ends that."""
+    return bool(account.blocked_reason) and hygiene.is_refused(_findings(account))
+
+
+def key_row(account: Account) -> dict[str, Any]:
+    """Return what is known of an account's key; {} where none is looked at."""
+    check = _check(account)
+    if check is None or not account.is_enabled:
+        return {}
+    findings = _findings(account)
+    is_checked = check.checked_at is not None or bool(findings)
+    return {
+        # An address without a key, of which there is nothing to say, needs no row.
+        "is_shown": not is_checked or bool(findings or check.facts) or _has_key(account.venue),
+        "is_checking": not is_checked,
+        "checked_at": check.checked_at,
+        "error": check.error if is_checked else "",
+        "facts": [{"name": name, "text": text} for name, text in sorted(check.facts.items())],
+        "findings": [
+            {
+                "tone": _TONES[each.severity],
+                "word": _WORDS[each.severity],
+                "sentence": each.sentence,
+            }
+            for each in findings
+        ],
+    }
+
+
+def _check(account: Account) -> KeyCheck | None:
+    check = getattr(account, "key_check", None)
+    return check if isinstance(check, KeyCheck) else None
+
+
+def _findings(account: Account) -> Sequence[Finding]:
+    check = _check(account)
+    return hygiene.read(check.findings) if check else ()
 
 
 def _has_key(venue: str) -> bool:
@@ -135,20 +190,27 @@ def _of_parts(text: str, texts: Mapping[str, str]) -> str:
 
 
 def _scope_row(entry: CoverageEntry, *, lines: Sequence[str]) -> dict[str, Any]:
-    refusals = [each for each in entry.refusals if isinstance(each, dict)]
+    refusals, more = refusal_rows(entry)
     return {
         "name": entry.scope,
         "seen_at": entry.seen_at,
         "rows": formatting.count(entry.rows),
         "refused": entry.refused,
-        "refusals": [
-            {"symbol": str(each.get("symbol") or "a row"), "reason": str(each.get("reason") or "")}
-            for each in refusals[:_MOST_REFUSALS]
-        ],
-        "more_refusals": max(entry.refused - len(refusals[:_MOST_REFUSALS]), 0),
+        "refusals": refusals,
+        "more_refusals": more,
         "tried_at": entry.tried_at,
         "lines": lines,
     }
+
+
+def refusal_rows(entry: CoverageEntry) -> tuple[list[dict[str, str]], int]:
+    """Return some refused rows of a part with their reasons, and how many more there are."""
+    known = [each for each in entry.refusals if isinstance(each, dict)][:_MOST_REFUSALS]
+    rows = [
+        {"symbol": str(each.get("symbol") or "a row"), "reason": str(each.get("reason") or "")}
+        for each in known
+    ]
+    return rows, max(entry.refused - len(rows), 0)
 
 
 def _short(wallet: str) -> str:

@@ -21,7 +21,7 @@ from positions.alerts.models import (
 from positions.alerts.rules import Level, RuleKind
 from positions.alerts.thresholds import measure_positions
 from positions.alerts.wording import subject_text, value_text
-from positions.engine.types import PositionState, Source
+from positions.engine.types import PositionState, Severity, Source
 from positions.live_cells import TAGGED
 from positions.models import Position
 from positions.pages.headline import Sentence
@@ -190,7 +190,7 @@ def rule_row(rule: AlertRule) -> dict[str, Any]:
         "name": rule.name,
         "is_enabled": rule.is_enabled,
         "words": _rule_words(rule),
-        "steps": [_step_words(rule, step) for step in rule.ladder],
+        "steps": _steps(rule),
         "scope": _scope_words(rule.scope),
         "for": formatting.duration(rule.for_s) if rule.for_s else "",
         "clear": formatting.duration(rule.clear_for_s) if rule.clear_for_s else "",
@@ -206,6 +206,8 @@ def _rule_words(rule: AlertRule) -> str:
     return {
         RuleKind.STALENESS: "an account that was not seen completely in its time",
         RuleKind.KEY: "a key that the venue refuses",
+        RuleKind.HYGIENE: "what is wrong with a key: withdrawal, trading, no address lock, expiry",
+        RuleKind.REFUSALS: "rows of an answer that could not be read",
     }.get(RuleKind(rule.kind), str(rule.kind))
 
 
@@ -213,15 +215,21 @@ def _measure_label(name: str) -> str:
     return measures.get(name).label.lower() if name in measures.names() else name
 
 
+def _steps(rule: AlertRule) -> list[dict[str, str]]:
+    """Return the levels in words, those that read the same once."""
+    steps = [_step_words(rule, step) for step in rule.ladder]
+    return [step for place, step in enumerate(steps) if step not in steps[:place]]
+
+
 def _step_words(rule: AlertRule, step: Level) -> dict[str, str]:
     return {"severity": step.severity, "text": _limit_words(rule, step)}
 
 
 def _limit_words(rule: AlertRule, step: Level) -> str:
-    if step.level is None or rule.kind not in {RuleKind.THRESHOLD, RuleKind.STALENESS}:
+    if step.level is None:
         return ""
-    if rule.kind == RuleKind.STALENESS:
-        return f"{formatting.quantity(step.level)}× the time allowed"
+    if rule.kind != RuleKind.THRESHOLD:
+        return _account_limit_words(rule, step)
     if rule.measure not in measures.names():
         return formatting.quantity(step.level)
     measure = measures.get(rule.measure)
@@ -230,6 +238,15 @@ def _limit_words(rule: AlertRule, step: Level) -> str:
     if step.rearm is None or step.rearm == step.level:
         return text
     return f"{text}, until {value_text(step.rearm, measure.unit)}"
+
+
+def _account_limit_words(rule: AlertRule, step: Level) -> str:
+    is_critical = step.severity == Severity.CRITICAL
+    return {
+        RuleKind.HYGIENE: "must be changed at once" if is_critical else "each finding",
+        RuleKind.REFUSALS: f"above {formatting.quantity(step.level)}",
+        RuleKind.STALENESS: f"{formatting.quantity(step.level)}× the time allowed",
+    }.get(RuleKind(rule.kind), "")
 
 
 def _scope_words(scope: Mapping[str, Any]) -> str:

@@ -11,18 +11,21 @@ from urllib.parse import urlencode
 
 from django.urls import reverse
 
-from positions.engine.types import ContractKind, MarginMode, PositionState, Source
+from positions.engine.types import MarginMode, PositionState, Source
 from positions.fields import POSITION_FIELDS, FieldKind, PositionField
 from positions.freshness import price_stale_after_s, stale_after_s
 from positions.live_cells import FORMS, Shown, is_as_of_price, shown
-from positions.models import Event, Life, Position, Reading
+from positions.margin_rules import rule_of
+from positions.models import Event, EventKind, Life, Position, Reading
 from positions.pages.charts import RANGES, price_chart
 from positions.pages.headline import Part, Sentence, say
 from positions.pages.phrases import OWN
 from positions.pages.rows import LIVE_STATES, badges_of, label_of, state_of, title_of
+from positions.pages.rules import event_words, maintenance_words, market_marks
 from positions.pages.words import words_of
 from riskhub import formatting
 from venues import registry
+from venues.models import TierTable
 
 _ENDED = {
     PositionState.CLOSED: "was closed",
@@ -40,8 +43,12 @@ def position_context(
     lives: Sequence[Life],
     range_name: str,
     now: datetime,
+    table: TierTable | None = None,
 ) -> dict[str, Any]:
-    """Return the template context of a position's page."""
+    """Return the template context of a position's page.
+
+    table  the version of the market's table that its figures name, with `tiers`
+    """
     venue = registry.label(position.account.venue)
     return {
         "now": now,
@@ -62,6 +69,9 @@ def position_context(
         "gap": _gap(position),
         "acts_on": _acts_on(position, venue),
         "rule": _rule(position),
+        "maintenance": maintenance_words(position, table),
+        "marks": market_marks(position.market, now=now),
+        "market_url": reverse("market", args=[position.market_id]),
         "containment": _containment(position),
         "figures": [_figure_row(field, position) for field in POSITION_FIELDS],
         "events": [_event_row(event) for event in events],
@@ -149,11 +159,7 @@ def _acts_on(position: Position, venue: str) -> str:
 
 def _rule(position: Position) -> str:
     """The margin rule that our number follows; "" where there is none."""
-    adapter = registry.find(position.account.venue)
-    if adapter is None or not position.market.kind:
-        return ""
-    kind = ContractKind(position.market.kind)
-    return adapter.rule_for(kind=kind, options=position.account.options) or ""
+    return rule_of(position) or ""
 
 
 def _containment(position: Position) -> dict[str, str]:
@@ -255,6 +261,8 @@ def _event_row(event: Event) -> dict[str, Any]:
 def _detail(event: Event) -> str:
     """What changed, in a few words; nothing for what says it all by its name."""
     detail = event.detail if isinstance(event.detail, dict) else {}
+    if event.kind == EventKind.RULES_CHANGED:
+        return event_words(detail)
     if "to" in detail:
         before, after = _amount(detail.get("from")), _amount(detail["to"])
         return after if before == formatting.DASH else f"{before} → {after}"

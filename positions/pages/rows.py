@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,6 +12,7 @@ from positions.engine.types import MarginMode, PositionState
 from positions.freshness import is_stale, stale_after_s
 from positions.live_cells import Shown, is_bankrupt, shown, sort_key
 from positions.models import Position
+from positions.pages.rules import Mark, market_marks
 from venues import registry
 
 # States that change while a page is open: live.js swaps their badges.
@@ -35,6 +36,7 @@ class Row:
     title     the asset, or the symbol where the venue does not list it
     label     how a person speaks of it: "SOL short on Bybit"
     sort      data-sort of the row; None sorts last
+    marks     what must be known of its market, such as a delisting
     at        when its newest figure arrived: of the reading or of the price
     budget_s  seconds after which its age is stale
     """
@@ -51,6 +53,7 @@ class Row:
     state: str
     sort: float | None
     badges: tuple[str, ...]
+    marks: Sequence[Mark]
     as_of: datetime
     at: datetime
     budget_s: float
@@ -73,6 +76,7 @@ def build_row(position: Position, *, now: datetime) -> Row:
         state=state,
         sort=sort_key(position),
         badges=badges_of(position),
+        marks=market_marks(position.market, now=now, is_far_shown=False),
         as_of=position.received_at,
         at=max(position.received_at, position.price_received_at or position.received_at),
         budget_s=stale_after_s(position.account.poll_budget_s),

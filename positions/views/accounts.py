@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.db.models import Count
+from django.db.models import Count, prefetch_related_objects
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
@@ -35,6 +35,7 @@ def accounts(request: HttpRequest) -> HttpResponse:
         request.GET.get("page", "").replace("\0", "")
     )
     held = _held(team)
+    prefetch_related_objects([each.account for each in page], "key_check")
     context = {
         "now": now,
         "sentence": pages.accounts_sentence(coverage),
@@ -66,7 +67,8 @@ def add(request: HttpRequest) -> HttpResponse:
     account = _create(request, form, team) if form.is_valid() else None
     if account is None:
         return _form_page(request, form)
-    messages.success(request, f"{account.label} was added and is read within seconds.")
+    then = "Its key is looked at first, then it is read, within seconds."
+    messages.success(request, f"{account.label} was added. {then}")
     return redirect("accounts")
 
 
@@ -120,7 +122,9 @@ def key(request: HttpRequest, account_id: int) -> HttpResponse:
         raise Http404
     form = KeyForm(request.POST if request.method == "POST" else None, adapter=adapter)
     if form.is_valid() and _replace(request, form, account):
-        then = "is read with it within seconds" if account.is_enabled else "stays switched off"
+        then = (
+            "is read with it once it was looked at" if account.is_enabled else "stays switched off"
+        )
         messages.success(request, f"{account.label} has its new key and {then}.")
         return redirect("accounts")
     context = {"form": form, "account": account, "venue": adapter.label}
@@ -155,7 +159,10 @@ def poll(request: HttpRequest, account_id: int) -> HttpResponse:
         account = services.poll_now(team=team, account_id=account_id, user=user, now=clock.now())
     except Account.DoesNotExist:
         raise Http404 from None
-    messages.success(request, f"{account.label} is read again within seconds.")
+    if account.blocked_reason:
+        messages.warning(request, f"{account.label} is not read: {account.blocked_reason}")
+    else:
+        messages.success(request, f"{account.label} is read again within seconds.")
     return redirect("accounts")
 
 

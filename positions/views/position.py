@@ -8,6 +8,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_POST, require_safe
 
 from positions import selectors, services
+from positions.market_selectors import table_behind
 from positions.models import Position
 from positions.pages.charts import DEFAULT_RANGE, RANGES
 from positions.pages.position import position_context
@@ -30,6 +31,7 @@ def position(request: HttpRequest, position_id: int) -> HttpResponse:
         lives=selectors.lives_of(position=row),
         range_name=range_name,
         now=now,
+        table=table_behind(position=row),
     )
     return render_page(
         request,

@@ -62,12 +62,12 @@ def test_a_recovery_that_an_unknown_figure_interrupts_has_not_held(channel, posi
     assert told == [[], [], ["resolved"]]
 
 
-def test_the_default_rules_wait_a_minute_and_a_refused_key_does_not(team):
+def test_the_default_rules_wait_a_minute_and_those_about_keys_do_not(team):
     defaults.ensure_defaults(team=team, now=NOW)
 
     waits = dict(AlertRule.objects.values_list("name", "clear_for_s"))
 
-    assert waits.pop("Key refused") == 0
+    assert (waits.pop("Key refused"), waits.pop("Key findings")) == (0, 0)
     assert set(waits.values()) == {60}
 
 

@@ -48,7 +48,7 @@ def test_every_address_only_reads(team):
 
 
 def test_a_fault_of_ours_is_told_without_its_details(api, monkeypatch):
-    monkeypatch.setattr("positions.api.resources.venue_documents", fail(RuntimeError("inner")))
+    monkeypatch.setattr("positions.api.venues.venue_documents", fail(RuntimeError("inner")))
 
     status, document = api.get("venues")
 
@@ -58,7 +58,7 @@ def test_a_fault_of_ours_is_told_without_its_details(api, monkeypatch):
 
 
 def test_a_silent_database_is_503_with_a_time_to_retry(api, monkeypatch):
-    monkeypatch.setattr("positions.api.resources.venue_documents", fail(OperationalError("locked")))
+    monkeypatch.setattr("positions.api.venues.venue_documents", fail(OperationalError("locked")))
 
     response = api.send("venues")
 
@@ -68,7 +68,7 @@ def test_a_silent_database_is_503_with_a_time_to_retry(api, monkeypatch):
 
 
 def fail(error):
-    def failing():
+    def failing(**_):
         raise error
 
     return failing

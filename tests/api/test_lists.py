@@ -212,6 +212,7 @@ def test_one_position_is_its_document_ended_or_not(api, django_assert_num_querie
         status, document = api.get(f"positions/{position.pk}")
 
     assert status == 200
+    assert document.pop("rules")["market"] == str(position.market_id)
     assert document == position_document(position)
     assert document["state"] == "liquidated"
 
@@ -336,7 +337,7 @@ def test_a_pending_incident_is_not_there(api):
 
 
 def test_registries_list_what_is_registered(api, django_assert_num_queries):
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(5):
         venues = api.results("venues")
 
     assert [row["slug"] for row in venues] == sorted(REGISTRY)

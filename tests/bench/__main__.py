@@ -28,7 +28,15 @@ def main() -> None:
     for name, ours, floor in comparisons():
         mine, its = timed(ours, floor)
         print(f"{name:52} {1e3 * mine:7.2f} ms {1e3 * its:7.1f} ms {mine / its:10.3f}x")  # noqa: T201
+    polling()
     accuracy()
+
+
+def polling() -> None:
+    """Accounts read over HTTP, against the least that asking can cost."""
+    from tests.bench.polling import print_report
+
+    print_report()
 
 
 def timed(ours: Callable[[], object], floor: Callable[[], object]) -> tuple[float, float]:

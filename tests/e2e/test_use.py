@@ -19,14 +19,15 @@ def test_the_keyboard_reaches_the_content_first_and_everything_in_order(open_pag
 
     page.goto("/")
     names = []
-    for _ in range(8):
+    for _ in range(9):
         page.keyboard.press("Tab")
         names.append(page.evaluate("document.activeElement.textContent.trim()"))
-    assert [name.rstrip("0123456789") for name in names[1:6]] == [
+    assert [name.rstrip("0123456789") for name in names[1:7]] == [
         "RiskHub",
         "Overview",
         "Alerts",
         "Accounts",
+        "Coverage",
         "Settings",
     ]
 
@@ -183,7 +184,7 @@ def test_an_account_is_added_with_the_fields_of_its_venue(open_page):
     page.get_by_label("Wallet address").fill("0x" + "3f" * 20)
     page.get_by_role("button", name="Add the account").click()
 
-    expect(page.locator("main")).to_contain_text("treasury was added and is read within seconds.")
+    expect(page.locator("main")).to_contain_text("treasury was added. Its key is looked at first")
     expect(page.locator("#seen")).to_contain_text("1 of 2 accounts seen")
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from positions import scheduling, tasks
+from positions import feeds, tasks
 from riskhub import heartbeat
 from riskhub.health import cycles
 from tests.factories import NOW, make_account, make_position
+from venues.models import FeedKind
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("at_now")]
 
@@ -37,7 +38,7 @@ def test_a_position_whose_price_is_not_asked_for_needs_none(account, position):
 
 def test_prices_that_are_needed_and_not_due_do_not_beat_for_a_refresh_that_died():
     make_position()
-    scheduling.claim_price_feeds(now=NOW)
+    feeds.claim_feeds(kind=FeedKind.PRICES, now=NOW)
 
     rung = tasks.dispatch_due_prices()
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from positions import scheduling
+from positions import feeds, scheduling
 from positions.engine.types import Source
 from positions.models import Position
 from tests.factories import make_account
@@ -15,7 +15,7 @@ from tests.positions.test_ingest import store
 from tests.positions.test_pricing import refresh
 from venues.base import AssetPriceReading, PriceOutcome, PriceReading
 from venues.figures import Figure
-from venues.models import AssetPrice
+from venues.models import AssetPrice, FeedKind
 
 pytestmark = pytest.mark.django_db
 
@@ -135,9 +135,9 @@ def test_a_claim_of_a_clock_that_went_back_is_taken_over():
 
 def test_a_clock_that_goes_back_stops_no_price_feed():
     store(outcome(make_account(), reading()))
-    scheduling.claim_price_feeds(now=at(A_DAY))
+    feeds.claim_feeds(kind=FeedKind.PRICES, now=at(A_DAY))
 
-    assert len(scheduling.claim_price_feeds(now=at(60))) == 1
+    assert len(feeds.claim_feeds(kind=FeedKind.PRICES, now=at(60))) == 1
 
 
 def test_after_a_clock_went_back_the_readings_price_counts():

@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from django.test import override_settings
 
-from positions import scheduling
+from positions import feeds, scheduling
 from positions.models import Position
 from tests.factories import make_account
 from tests.positions.readings import SIGHTED, at, failure, outcome, reading
 from tests.positions.test_ingest import store
 from venues.base import ScopeFailure
 from venues.errors import Banned, PermissionRefused, RateLimited, Unreachable
-from venues.models import Account
+from venues.models import Account, FeedKind
 
 pytestmark = pytest.mark.django_db
 
 
 def due_account(**columns):
     return make_account(next_poll_at=at(0), **columns)
+
+
+def pause_s(account, *, since):
+    """Return for how long an account is left alone from that second on."""
+    account.refresh_from_db()
+    return (account.next_poll_at - at(since)).total_seconds()
+
+
+def is_within(seconds, *, budget_s):
+    """Tell whether a pause is that budget, less a tenth at most: jitter never breaks a budget."""
+    return 0.9 * budget_s <= seconds <= budget_s
 
 
 def ids(claimed):
@@ -82,9 +94,8 @@ def test_an_account_in_danger_is_polled_faster(mark, budget_s):
 
     store(outcome(account, reading(mark_price=SIGHTED(mark))))
 
-    account.refresh_from_db()
+    assert is_within(pause_s(account, since=0), budget_s=budget_s)
     assert account.poll_budget_s == budget_s
-    assert account.next_poll_at == at(budget_s)
 
 
 @override_settings(POLL_BUDGET_S=30)
@@ -93,13 +104,15 @@ def test_failures_back_off_and_a_success_resets():
     pauses = []
     for turn in range(5):
         store(failure(account, Unreachable("no connection"), seconds=turn), cycle=turn + 1)
-        account.refresh_from_db()
-        pauses.append((account.next_poll_at - at(turn)).total_seconds())
+        pauses.append(pause_s(account, since=turn))
 
     store(outcome(account, seconds=10), cycle=99)
 
     account.refresh_from_db()
-    assert pauses == [30, 60, 120, 240, 300]
+    budgets = [30, 60, 120, 240, 300]
+    assert [
+        is_within(pause, budget_s=budget) for pause, budget in zip(pauses, budgets, strict=True)
+    ] == [True] * 5
     assert account.failures == 0
 
 
@@ -109,19 +122,67 @@ def test_the_venues_wish_is_kept(kind):
 
     store(failure(account, kind("slow down", retry_after_s=700.0)))
 
-    account.refresh_from_db()
-    assert account.next_poll_at == at(700)
+    assert 700 <= pause_s(account, since=0) <= 702
+
+
+@override_settings(POLL_BUDGET_S=30, POLL_FAST_BUDGET_S=5)
+def test_a_short_wish_brings_the_next_poll_forward():
+    account = due_account()
+
+    store(failure(account, RateLimited("slow down", retry_after_s=7.0)))
+
+    assert 7 <= pause_s(account, since=0) <= 9
+
+
+@override_settings(POLL_BUDGET_S=30)
+def test_accounts_that_were_polled_together_drift_apart():
+    accounts = [due_account() for _ in range(40)]
+    for account in accounts:
+        store(outcome(account, reading(mark_price=SIGHTED("66000"))))
+
+    pauses = {pause_s(account, since=0) for account in accounts}
+
+    assert all(is_within(pause, budget_s=30) for pause in pauses)
+    assert len(pauses) > 30
+    assert max(pauses) - min(pauses) > 2
+
+
+@override_settings(POLL_BUDGET_S=30, POLL_FAST_BUDGET_S=5)
+def test_a_poll_that_takes_three_intervals_is_skipped_twice_and_never_queued():
+    account = due_account()
+    claims = []
+    for second in range(100):
+        cycle, claimed = scheduling.claim_due(now=at(second))
+        claims += [(second, cycle)] if claimed else []
+        # Each answer comes 15 s after its claim, which is three of the account's intervals.
+        if claims and second == claims[-1][0] + 15:
+            told = outcome(account, reading(mark_price=SIGHTED("55500")), seconds=second)
+            store(told, cycle=claims[-1][1])
+
+    gaps = [later - earlier for (earlier, _), (later, _) in pairwise(claims)]
+    assert all(20 <= gap <= 21 for gap in gaps)
+    assert len(gaps) >= 3
+
+
+def test_the_lag_is_that_of_the_most_overdue_account():
+    make_account(next_poll_at=at(3))
+    make_account(next_poll_at=at(40))
+    make_account(next_poll_at=at(0), is_enabled=False)
+
+    assert scheduling.lag_s(now=at(33)) == 30
+    assert scheduling.lag_s(now=at(1)) == 0
 
 
 def test_price_feeds_follow_the_open_positions():
     account = due_account()
     store(outcome(account, reading(), reading("ETH/USDT:USDT")))
 
-    feeds = scheduling.claim_price_feeds(now=at(1))
+    claims = feeds.claim_feeds(kind=FeedKind.PRICES, now=at(1))
 
-    assert feeds == [("binance", "", ["BTC/USDT:USDT", "ETH/USDT:USDT"])]
-    assert scheduling.claim_price_feeds(now=at(1)) == []
-    assert scheduling.claim_price_feeds(now=at(4)) == feeds
+    symbols = ("BTC/USDT:USDT", "ETH/USDT:USDT")
+    assert claims == [feeds.FeedClaim(FeedKind.PRICES, "binance", "", symbols)]
+    assert feeds.claim_feeds(kind=FeedKind.PRICES, now=at(1)) == []
+    assert feeds.claim_feeds(kind=FeedKind.PRICES, now=at(4)) == claims
 
 
 def test_a_command_may_claim_what_is_not_due():
@@ -142,9 +203,8 @@ def test_one_part_that_stays_refused_neither_blocks_nor_slows_the_others():
         told = replace(outcome(account, safe, seconds=turn), failures=(refused,))
         store(told, cycle=turn + 1)
 
-    account.refresh_from_db()
+    assert is_within(pause_s(account, since=5), budget_s=30)
     assert account.blocked_reason == ""
-    assert account.next_poll_at == at(35)
 
 
 def test_a_ban_without_an_end_backs_off():
@@ -152,8 +212,7 @@ def test_a_ban_without_an_end_backs_off():
     for turn in range(6):
         store(failure(account, Banned("banned"), seconds=turn), cycle=turn + 1)
 
-    account.refresh_from_db()
-    assert account.next_poll_at == at(305)
+    assert is_within(pause_s(account, since=5), budget_s=300)
 
 
 def test_an_account_that_was_never_scheduled_is_due():

@@ -58,12 +58,12 @@ def binance_long(*, amount: float, mark: float, at_ms: int = BEFORE_MS) -> dict[
 
 def binance(*rows: dict[str, Any], inverse: bool = False) -> tuple[Call, ...]:
     """Return the calls of an account with these USD-M rows, and a COIN-M position or none."""
-    (coins, brackets, *_), _ = corpus.scenario(corpus.OWN, "binance", "positions_inverse")
+    (coins, *others), _ = corpus.scenario(corpus.OWN, "binance", "positions_inverse")
     bitcoin = json.loads(coins.body_text)[:1]
     return (
         answering(RISK, list(rows)),
         answering(INVERSE_RISK, bitcoin if inverse else []),
-        brackets,
+        *others,
         _brackets("BTCUSDT", _BTC_BRACKETS),
         _brackets("ETHUSDT", _ETH_BRACKETS),
     )
@@ -96,7 +96,13 @@ def _brackets(symbol: str, steps: list[dict[str, Any]]) -> Call:
 def _clearinghouse(*rows: dict[str, Any], at_ms: int) -> tuple[Call, ...]:
     answer = {"assetPositions": [{"type": "oneWay", "position": row} for row in rows]}
     body = {"type": "clearinghouseState", "dex": None}
-    return (answering("/info", {**answer, "time": at_ms}, method="POST", body=body),)
+    main = answering("/info", {**answer, "time": at_ms}, method="POST", body=body)
+    # The one builder's exchange of the venue's composed markets: nothing is held there.
+    nothing = {"assetPositions": [], "time": at_ms}
+    builder = answering("/info", nothing, method="POST", body={**body, "dex": "flx"})
+    # No fill tells of an end: what is missing stays gone, unexplained.
+    fills = answering("/info", [], method="POST", body={"type": "userFillsByTime"})
+    return (main, builder, fills)
 
 
 def _perpetual(coin: str, size: float, entry: float, mark: float, highest: int) -> dict[str, Any]:
@@ -124,3 +130,10 @@ def binance_prices(*, mark: float, at_ms: int) -> tuple[Call, ...]:
         answering("/fapi/v1/premiumIndex", {**prices, **funding}),
         answering("/fapi/v1/assetIndex", index),
     )
+
+
+def binance_key(**changed: bool) -> tuple[Call, ...]:
+    """Return what a key that may only read, from one address, is told to be able to do."""
+    own, _ = corpus.scenario(corpus.OWN, "binance", "key")
+    facts = {**json.loads(own[0].body_text), **changed}
+    return (answering(own[0].endpoint, facts),)

@@ -42,6 +42,9 @@ class Search:
         return sorted({f"{name} in {where}" for name, form in self._forms if form in data})
 
     def in_files(self, folder: Path) -> list[str]:
+        # A process that closes a file of SQLite's gives up its locks on the whole database: an
+        # open connection would then read what others are just writing.
+        connection.close()
         paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
         return [hit for path in paths for hit in self.hits(str(path), path.read_bytes())]
 

@@ -70,7 +70,8 @@ class Live:
         """Let the venue say this of an account from now on; return its base URL."""
         at_ms = clock.to_milliseconds(clock.now())
         row = book.binance_long(amount=amount, mark=mark, at_ms=at_ms)
-        calls = (*book.binance(row), *book.binance_prices(mark=mark, at_ms=at_ms))
+        prices = book.binance_prices(mark=mark, at_ms=at_ms)
+        calls = (*book.binance(row), *prices, *book.binance_key())
         return self.venues.compose("binance", label, *calls)
 
     def add_account(self, label: str, *, mark: float = 64_000) -> Account:

@@ -15,7 +15,7 @@ from positions.alerts.models import Delivery, Message
 from riskhub import clock
 from riskhub.crypto import Secrets
 from tests.alerts.receivers import Hook
-from tests.factories import make_channel, make_rule, make_team
+from tests.factories import look_at_keys, make_channel, make_rule, make_team
 from tests.system import book, told
 from tests.system.databases import Databases
 from tests.system.forks import ForkServer, Job
@@ -162,6 +162,7 @@ class Proof:
             wallet=WALLET,
             now=now,
         )
+        look_at_keys()
 
 
 HOOK_SECRET = make_secret()

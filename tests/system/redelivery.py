@@ -13,7 +13,7 @@ from positions import scheduling, tasks
 from positions.alerts.models import Incident, Message
 from positions.models import Event, Poll, Reading
 from riskhub import clock
-from tests.factories import make_rule, make_team
+from tests.factories import look_at_keys, make_rule, make_team
 from tests.system import book
 from tests.system.steps import travel
 from tests.venues.probe import API_KEY, SECRET
@@ -66,6 +66,7 @@ def make_installation(url: str) -> None:
         credentials={"apiKey": API_KEY, "secret": SECRET},
         now=clock.now(),
     )
+    look_at_keys()
 
 
 def effects() -> dict[str, Any]:

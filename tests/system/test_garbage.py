@@ -17,7 +17,7 @@ import pytest
 from positions import ingest, scheduling, staleness
 from positions.models import Event, Position
 from riskhub import clock
-from tests.factories import make_team
+from tests.factories import look_at_keys, make_team
 from tests.venues import corpus
 from tests.venues.reading_checks import account_of
 from tests.venues.replay import Fault, Replay
@@ -66,6 +66,7 @@ def hold(venues: Replay, venue: str) -> Held:
         now=clock.now(),
         **account_of(registry.get(venue), options),
     )
+    look_at_keys()
     poll(account)
     rows, events = standing(account)
     assert rows

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.venues.replay import Replay, Server, new_replay, serving
+from venues import bans
 
 
 @pytest.fixture(scope="session")
@@ -22,3 +23,10 @@ def replay(replay_server: Server) -> Iterator[Replay]:
     own = new_replay(replay_server)
     yield own
     assert own.missed == []
+
+
+@pytest.fixture(autouse=True)
+def _no_bans() -> Iterator[None]:
+    """A ban that one test met is no ban of the next."""
+    yield
+    bans.forget()

@@ -62,6 +62,9 @@ class FakeClient:
     def market(self, venue_symbol: str, *, kind: ContractKind | None = None) -> MarketSpec:
         return self.markets.get(venue_symbol, MarketSpec(venue_symbol, venue_symbol))
 
+    def symbols(self) -> Sequence[str]:
+        return tuple(dict.fromkeys(each.symbol for each in self.markets.values()))
+
     def _answer(self, method: str, params: dict[str, Any]) -> Any:
         self.asked.append((method, params))
         answer = self.answers.get(method, VenueError(f"{method} has no answer"))

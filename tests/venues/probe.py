@@ -22,6 +22,7 @@ from venues.base import (
 from venues.client import CcxtClient
 from venues.figures import Figure
 from venues.jobs import Job
+from venues.market_data import RateBudget
 
 _Result = TypeVar("_Result")
 RISK = "/fapi/v3/positionRisk"
@@ -39,6 +40,8 @@ class Probe(VenueAdapter):
 
     label = "Probe"
     ccxt_id = "binance"
+    # What the tests send at once is no question of theirs; tests/venues/test_rates.py asks it.
+    rate = RateBudget(requests=10_000, window_s=1.0)
     reads = (f"GET {RISK}", f"GET {BRACKETS}", f"GET {PREMIUM}")
 
     def scopes(self, request: AccountRequest) -> Sequence[str]:

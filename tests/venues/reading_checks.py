@@ -35,7 +35,8 @@ FIGURES = (
 # Good enough for every way of signing; nothing outside loopback is asked.
 SECRETS = {
     "apiKey": "canary-key",
-    "secret": "c2VjcmV0c2VjcmV0",
+    # Base58 of 32 bytes, and base64: what every way of signing takes.
+    "secret": "G9KbupSEmxCnojRRoXKbF9R2inU17FwBLqho55HrmPBK",
     "password": "canary-pass",
     "accountId": "1",
     "privateKey": "0x" + "1" * 64,
@@ -51,7 +52,7 @@ def read_account(
 
     async def work(client: CcxtClient) -> dict[str, ScopeReading | VenueError]:
         found: dict[str, ScopeReading | VenueError] = {}
-        for scope in adapter.scopes(client.request):
+        for scope in await _find_scopes(adapter, client):
             try:
                 found[scope] = await adapter.read_scope(client=client, scope=scope)
             except VenueError as error:
@@ -59,6 +60,13 @@ def read_account(
         return found
 
     return use(base, work, adapter=adapter, **account_of(adapter, options))
+
+
+async def _find_scopes(adapter: VenueAdapter, client: CcxtClient) -> Sequence[str]:
+    try:
+        return await adapter.discover_scopes(client=client)
+    except VenueError:
+        return adapter.scopes(client.request)
 
 
 def read_prices(venue: str, base: str, symbols: Sequence[str]) -> PriceReading:
@@ -98,7 +106,7 @@ def check_position(position: PositionReading) -> None:
 
     assert position.contracts.value is not None
     assert position.contracts.value > 0
-    assert position.slot in ("net", position.side)
+    assert position.slot in ("net", position.side) or position.slot.isdecimal()
     assert position.margin_mode in (None, *MarginMode)
     assert position.margin_mode is MarginMode.ISOLATED or not position.collateral.is_known
     assert position.raw

@@ -213,9 +213,16 @@ def _response(call: Call) -> web.Response:
     return web.Response(
         text=call.body_text,
         status=call.status,
-        headers=dict(call.headers),
+        headers={**_session(call), **call.headers},
         content_type="application/json",
     )
+
+
+def _session(call: Call) -> dict[str, str]:
+    """Return the headers of a login, which no recording keeps (GRVT's)."""
+    if not call.endpoint.endswith("/login"):
+        return {}
+    return {"Set-Cookie": "gravity=canary; Path=/", "X-Grvt-Account-Id": "ACC"}
 
 
 async def _spoil(request: web.Request, call: Call, fault: Fault) -> web.StreamResponse:

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from positions.engine.types import MarginMode, Side
 from tests.venues import corpus
 from tests.venues.fake_client import BTC, FakeClient, read_prices, read_scope
 from tests.venues.reading_checks import check_scope
@@ -16,7 +15,6 @@ from venues import registry
 from venues.errors import (
     BadAccount,
     RateLimited,
-    Unreachable,
     UnreadableAnswer,
     VenueError,
     VenueRefused,
@@ -167,170 +165,6 @@ def test_rows_that_are_no_objects_are_counted(venue: str) -> None:
     assert len(reading.refusals) == 4
 
 
-def test_binance_says_why_leverage_is_missing_when_its_endpoint_fails() -> None:
-    answers = {
-        "fapiPrivateV3GetPositionRisk": [first_row("binance")],
-        "fapiPrivateGetSymbolConfig": Unreachable("no"),
-        "fapiPrivateGetLeverageBracket": Unreachable("no"),
-    }
-
-    [held] = read_scope("binance", "linear", FakeClient(answers)).positions
-
-    assert "symbolConfig" in held.leverage.reason
-    assert held.auto_add_margin is None
-    assert "brackets" in held.maintenance_rate.reason
-    assert held.maintenance_margin.text == "122.40000000"
-
-
-@pytest.mark.parametrize("brackets", [None, [], [{}], [{"notionalFloor": "0"}], "text"])
-def test_binance_does_not_guess_from_a_broken_bracket_table(brackets: Any) -> None:
-    answers = {
-        "fapiPrivateV3GetPositionRisk": [first_row("binance")],
-        "fapiPrivateGetLeverageBracket": [{"symbol": "BTCUSDT", "brackets": brackets}],
-    }
-
-    [held] = read_scope("binance", "linear", FakeClient(answers)).positions
-
-    assert not held.maintenance_rate.is_known
-    assert not held.maintenance_amount.is_known
-
-
-@pytest.mark.parametrize(
-    ("notional", "rate", "amount"),
-    [("49999.99", "0.004", "0"), ("50000", "0.005", "50"), ("700000", "0.01", "3050")],
-)
-def test_binance_bracket_of_the_notional(notional: str, rate: str, amount: str) -> None:
-    table = [
-        {"notionalFloor": "600000", "maintMarginRatio": "0.01", "cum": "3050"},
-        {"notionalFloor": "0", "maintMarginRatio": "0.004", "cum": "0"},
-        {"notionalFloor": "50000", "maintMarginRatio": "0.005", "cum": "50"},
-    ]
-    answers = {
-        "fapiPrivateV3GetPositionRisk": [{**first_row("binance"), "notional": notional}],
-        "fapiPrivateGetLeverageBracket": {"symbol": "BTCUSDT", "brackets": table},
-    }
-
-    [held] = read_scope("binance", "linear", FakeClient(answers)).positions
-
-    assert str(held.maintenance_rate.value) == rate
-    assert str(held.maintenance_amount.value) == amount
-
-
-def bybit_pages(total: int, size: int = 200) -> Callable[[Mapping[str, Any]], Any]:
-    row = first_row("bybit")
-
-    def page(params: Mapping[str, Any]) -> Any:
-        start = int(params.get("cursor") or 0)
-        rows = [{**row, "symbol": f"C{i}USDT"} for i in range(start, min(start + size, total))]
-        cursor = str(start + size) if rows else ""
-        return {"result": {"category": "linear", "list": rows, "nextPageCursor": cursor}}
-
-    return page
-
-
-def test_bybit_reads_650_positions_on_all_pages() -> None:
-    fake = FakeClient({"privateGetV5PositionList": bybit_pages(650)})
-
-    reading = read_scope("bybit", "linear:USDT", fake)
-
-    assert len(reading.positions) == 650
-
-
-def test_bybit_page_that_fails_fails_the_whole_scope() -> None:
-    pages = bybit_pages(650)
-
-    def broken(params: Mapping[str, Any]) -> Any:
-        return Unreachable("gone") if params.get("cursor") == "200" else pages(params)
-
-    with pytest.raises(Unreachable):
-        read_scope("bybit", "linear:USDT", FakeClient({"privateGetV5PositionList": broken}))
-
-
-def test_bybit_cursor_that_repeats_on_a_short_page_is_the_end() -> None:
-    answer = bybit([first_row("bybit")])
-    answer["result"]["nextPageCursor"] = "again"
-    fake = FakeClient({"privateGetV5PositionList": answer})
-
-    reading = read_scope("bybit", "linear:USDT", fake)
-
-    assert len(reading.positions) == 1
-    assert reading.refusals == ()
-
-
-def test_bybit_full_pages_in_a_circle_are_refused() -> None:
-    rows = [{**first_row("bybit"), "symbol": f"C{i}USDT"} for i in range(200)]
-    answer = bybit(rows)
-    answer["result"]["nextPageCursor"] = "again"
-    fake = FakeClient({"privateGetV5PositionList": answer})
-
-    with pytest.raises(UnreadableAnswer, match="circle"):
-        read_scope("bybit", "linear:USDT", fake)
-
-    assert len(fake.asked) <= 20
-
-
-def test_bybit_pages_without_end_are_refused() -> None:
-    fake = FakeClient({"privateGetV5PositionList": bybit_pages(100_000)})
-
-    with pytest.raises(UnreadableAnswer, match="does not end"):
-        read_scope("bybit", "linear:USDT", fake)
-
-    assert len(fake.asked) == 20
-
-
-def test_bybit_answer_for_another_category_is_refused() -> None:
-    fake = FakeClient({"privateGetV5PositionList": bybit([])})
-
-    with pytest.raises(UnreadableAnswer, match="inverse"):
-        read_scope("bybit", "inverse", fake)
-
-
-@pytest.mark.parametrize(
-    ("status", "account_mode", "trade_mode", "mode"),
-    [
-        ("5", "ISOLATED_MARGIN", "0", MarginMode.ISOLATED),
-        ("5", "REGULAR_MARGIN", "0", MarginMode.CROSS),
-        ("6", "PORTFOLIO_MARGIN", "0", MarginMode.PORTFOLIO),
-        ("1", "REGULAR_MARGIN", "0", MarginMode.CROSS),
-        ("1", "REGULAR_MARGIN", "1", MarginMode.ISOLATED),
-        ("5", "SOMETHING_NEW", "0", None),
-    ],
-)
-def test_bybit_margin_mode(
-    status: str, account_mode: str, trade_mode: str, mode: MarginMode | None
-) -> None:
-    info = {"result": {"unifiedMarginStatus": status, "marginMode": account_mode}}
-    answers = {
-        "privateGetV5PositionList": bybit([{**first_row("bybit"), "tradeMode": trade_mode}]),
-        "privateGetV5AccountInfo": info,
-    }
-
-    [held] = read_scope("bybit", "linear:USDT", FakeClient(answers)).positions
-
-    assert held.margin_mode == mode
-
-
-def test_bybit_margin_mode_is_unknown_when_the_account_cannot_be_asked() -> None:
-    answers = {
-        "privateGetV5PositionList": bybit([first_row("bybit")]),
-        "privateGetV5AccountInfo": VenueRefused("no"),
-    }
-
-    [held] = read_scope("bybit", "linear:USDT", FakeClient(answers)).positions
-
-    assert held.margin_mode is None
-    assert held.collateral.reason == "the venue does not say whether the margin is isolated"
-
-
-def test_bybit_rows_of_another_settle_coin_are_left_to_its_scope() -> None:
-    fake = FakeClient({"privateGetV5PositionList": bybit([first_row("bybit")])})
-
-    reading = read_scope("bybit", "linear:USDC", fake)
-
-    assert reading.positions == ()
-    assert reading.refusals == ()
-
-
 @pytest.mark.parametrize("venue", VENUES)
 def test_a_scope_that_is_not_there_is_a_sentence(venue: str) -> None:
     fake = FakeClient({}, options={"scopes": "futures"})
@@ -345,46 +179,6 @@ def test_the_scopes_option_narrows_what_is_read(venue: str) -> None:
     fake = FakeClient({}, options={"scopes": f" {scope} "})
 
     assert list(registry.get(venue).scopes(fake.request)) == [scope]
-
-
-def test_hyperliquid_names_each_exchange_once() -> None:
-    fake = FakeClient({}, options={"dex": "flx, xyz,flx"})
-
-    scopes = registry.get("hyperliquid").scopes(fake.request)
-
-    assert list(scopes) == ["dex:main", "dex:flx", "dex:xyz"]
-
-
-def test_hyperliquid_asks_for_the_wallet_and_nothing_else() -> None:
-    fake = FakeClient({"publicPostInfo": {"assetPositions": []}}, wallet=" 0x" + "AB" * 20)
-
-    read_scope("hyperliquid", "dex:main", fake)
-
-    wanted = {"type": "clearinghouseState", "user": "0x" + "ab" * 20}
-    assert fake.asked == [("publicPostInfo", wanted)]
-
-
-@pytest.mark.parametrize("prefix", ["0x", ""])
-def test_hyperliquid_refuses_a_private_key_without_repeating_it(prefix: str) -> None:
-    key = prefix + "1f" * 32
-
-    with pytest.raises(BadAccount, match="private key") as caught:
-        registry.get("hyperliquid").check_wallet(key)
-
-    assert "1f1f" not in str(caught.value)
-
-
-@pytest.mark.parametrize("wallet", ["", "0x12", "ab" * 20, "0x" + "zz" * 20, "0x" + "ab" * 21])
-def test_hyperliquid_refuses_what_is_no_address(wallet: str) -> None:
-    with pytest.raises(BadAccount, match="40 digits"):
-        registry.get("hyperliquid").check_wallet(wallet)
-
-
-def test_hyperliquid_lists_of_unequal_length_are_refused() -> None:
-    fake = FakeClient({"publicPostInfo": [{"universe": [{"name": "BTC"}]}, []]})
-
-    with pytest.raises(UnreadableAnswer):
-        read_prices("hyperliquid", ["BTC/USDC:USDC"], fake)
 
 
 def premium(symbol: str, mark: str) -> dict[str, str]:
@@ -426,13 +220,3 @@ def test_prices_that_nobody_answers_are_a_failure(error: VenueError) -> None:
 
     with pytest.raises(type(error)):
         read_prices("binance", ["BTC/USDT:USDT"], fake)
-
-
-def test_okx_short_of_the_hedge_mode_has_no_sign() -> None:
-    row = {**first_row("okx"), "posSide": "short"}
-    fake = FakeClient({"privateGetAccountPositions": {"data": [row]}})
-
-    [held] = read_scope("okx", "all", fake).positions
-
-    assert (held.slot, held.side) == ("short", Side.SHORT)
-    assert held.contracts.text == "25"

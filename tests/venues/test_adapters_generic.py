@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,12 +14,12 @@ from tests.venues.reading_checks import check_scope
 from venues import registry
 from venues.adapters.generic import VENUES
 from venues.base import REGISTRY
-from venues.errors import Unreachable, UnreadableAnswer
+from venues.errors import BadAccount, Unreachable, UnreadableAnswer
 
 registry.load()
 
 BY_CCXT = "ccxt worked it out; the venue did not say it"
-# Read by adapters of their own, or with them; polymarket makes new credentials to be read.
+# Scopes of Binance; and polymarket, which makes new credentials to be read.
 ELSEWHERE = {"binance", "binanceusdm", "binancecoinm", "polymarket"}
 
 
@@ -141,16 +142,44 @@ def test_no_margin_mode_is_unknown() -> None:
 
 @pytest.mark.parametrize(
     ("told", "mode"),
-    [("ISOLATED", MarginMode.ISOLATED), ("CROSS", MarginMode.CROSS), (None, None)],
+    [
+        ("isolated", MarginMode.ISOLATED),
+        ("CROSSED", MarginMode.CROSS),
+        (None, None),
+        ("new", None),
+    ],
 )
 def test_a_margin_mode_that_ccxt_writes_fixed_is_read_from_the_row(
     told: str | None, mode: MarginMode | None
 ) -> None:
-    row = unified(marginMode="cross", info={"margin_mode": told})
+    row = unified(marginMode="cross", info={"margin_mode": told, "contract_code": "BTC-USDT"})
+
+    [held] = read_scope("htx", "linear", FakeClient({"fetch_positions": [row]})).positions
+
+    assert held.margin_mode == mode
+
+
+@pytest.mark.parametrize(
+    ("told", "mode"),
+    [("ISOLATED", MarginMode.ISOLATED), ("CROSS", MarginMode.CROSS), (None, MarginMode.CROSS)],
+)
+def test_a_row_without_mode_is_cross_where_the_venue_says_so(
+    told: str | None, mode: MarginMode
+) -> None:
+    row = unified(marginMode="isolated", info={"margin_mode": told})
 
     [held] = read(row, venue="woofipro").positions
 
-    assert held.margin_mode == mode
+    assert held.margin_mode is mode
+
+
+def test_a_venue_that_always_says_cross_in_ccxt_alone_says_nothing() -> None:
+    options = {"symbols": "BTC/USDT:USDT"}
+    fake = FakeClient({"fetch_positions": [unified(marginMode="cross")]}, options=options)
+
+    [held] = read_scope("hashkey", "all", fake).positions
+
+    assert held.margin_mode is None
 
 
 @pytest.mark.parametrize("bad", ["NaN", "Infinity", "-inf", "1,5", "12,345.6"])
@@ -189,28 +218,60 @@ def test_an_answer_that_is_no_list_is_not_an_empty_book() -> None:
 
 
 def test_rows_of_another_settle_coin_are_left_to_its_scope() -> None:
-    fake = FakeClient({"fetch_positions": [unified()]})
+    usd = replace(BTC, symbol="BTC/USD:USD", settle="USD")
+    fake = FakeClient(
+        {"fetch_positions": [unified(), unified(symbol=usd.symbol)]}, markets=[BTC, usd]
+    )
 
-    assert read_scope("bitget", "linear:USDC", fake).positions == ()
-    assert len(read_scope("bitget", "linear:USDT", fake).positions) == 1
+    [held] = read_scope("phemex", "linear:USDT", fake).positions
+
+    assert held.market.symbol == BTC.symbol
 
 
 def test_an_option_of_the_venue_replaces_its_scopes() -> None:
-    fake = FakeClient({"fetch_positions": []}, options={"productType": "COIN-FUTURES"})
+    fake = FakeClient({"fetch_positions": []}, options={"settle": "BTC"})
 
-    [scope] = registry.get("bitget").scopes(fake.request)
-    read_scope("bitget", scope, fake)
+    [scope] = registry.get("phemex").scopes(fake.request)
+    read_scope("phemex", scope, fake)
 
-    assert scope == "productType=COIN-FUTURES"
-    assert fake.asked == [("fetch_positions", {"args": (None, {"productType": "COIN-FUTURES"})})]
+    assert scope == "settle=BTC"
+    assert fake.asked == [("fetch_positions", {"args": (None, {"settle": "BTC"})})]
 
 
 def test_named_symbols_are_asked_for() -> None:
     fake = FakeClient({"fetch_positions": []}, options={"symbols": "BTC/USDT:USDT"})
 
-    read_scope("hashkey", "all", fake)
+    read_scope("blofin", "all", fake)
 
     assert fake.asked == [("fetch_positions", {"args": (["BTC/USDT:USDT"], {})})]
+
+
+def test_a_venue_that_answers_for_one_contract_is_asked_for_each() -> None:
+    eth = replace(BTC, symbol="ETH/USDT:USDT", venue_symbol="ETHUSDT")
+
+    def answer(params: Any) -> Any:
+        return [unified(symbol=params["args"][0][0])]
+
+    fake = FakeClient(
+        {"fetch_positions": answer},
+        markets=[BTC, eth],
+        options={"symbols": "BTC/USDT:USDT, ETH/USDT:USDT"},
+    )
+
+    reading = read_scope("hashkey", "all", fake)
+
+    assert [held.market.symbol for held in reading.positions] == [BTC.symbol, eth.symbol]
+
+
+def test_a_venue_that_answers_for_one_contract_needs_names() -> None:
+    with pytest.raises(BadAccount, match="option symbols"):
+        read_scope("hashkey", "all", FakeClient({"fetch_positions": []}))
+
+
+def test_an_id_in_small_letters_is_found() -> None:
+    [held] = read(unified(symbol="btcusdt")).positions
+
+    assert held.market.symbol == BTC.symbol
 
 
 def ticker(**fields: Any) -> dict[str, Any]:
@@ -240,8 +301,22 @@ def test_prices_are_the_venues_word() -> None:
     assert quote.last_price.reason == BY_CCXT
 
 
-def test_a_ticker_without_mark_price_has_none() -> None:
+def test_a_mark_price_that_ccxt_passes_over_is_read_from_the_row() -> None:
     [quote] = prices({"BTC/USDT:USDT": ticker(markPrice=None)}).quotes
+
+    assert quote.mark_price.text == "61000.5"
+
+
+def test_two_mark_prices_in_one_row_are_none() -> None:
+    info = {"a": {"markPrice": "61000.5"}, "b": {"mark_price": "61001"}}
+
+    [quote] = prices({"BTC/USDT:USDT": ticker(markPrice=None, info=info)}).quotes
+
+    assert not quote.mark_price.is_known
+
+
+def test_a_ticker_without_mark_price_has_none() -> None:
+    [quote] = prices({"BTC/USDT:USDT": ticker(markPrice=None, info={"last": "61002"})}).quotes
 
     assert quote.mark_price.reason == "the venue's list of tickers holds no mark price"
 
@@ -273,8 +348,45 @@ def test_one_settle_coin_that_fails_leaves_the_others() -> None:
 def test_a_venue_without_tickers_has_no_prices() -> None:
     fake = FakeClient({})
 
-    assert read_prices("dydx", ["BTC/USDT:USDT"], fake).quotes == ()
+    assert read_prices("bullish", ["BTC/USDT:USDT"], fake).quotes == ()
     assert fake.asked == []
+
+
+def test_a_venue_without_a_list_of_tickers_is_asked_one_by_one() -> None:
+    fake = FakeClient({"fetch_ticker": ticker()})
+
+    [quote] = read_prices("hibachi", [BTC.symbol], fake).quotes
+
+    assert quote.mark_price.text == "61000.5"
+    assert fake.asked == [("fetch_ticker", {"args": (BTC.symbol,)})]
+
+
+@pytest.mark.parametrize("row", [None, "text", 7, [], {}])
+def test_a_row_that_is_no_position_is_refused(row: Any) -> None:
+    reading = read(row, unified())
+
+    assert (len(reading.positions), len(reading.refusals)) == (1, 1)
+
+
+def test_a_row_without_the_venues_own_is_shown_as_ccxts() -> None:
+    [held] = read(unified() | {"info": None}).positions
+
+    assert held.contracts.source is Source.DERIVED
+    assert held.entry_price.reason == BY_CCXT
+
+
+def test_the_same_row_twice_is_one_position() -> None:
+    reading = read(unified(), unified())
+
+    assert (len(reading.positions), reading.refusals) == (1, ())
+
+
+def test_both_is_no_side_of_a_size_with_a_sign() -> None:
+    row = unified(side="both", contracts=None, info={"amount": "-0.5"})
+
+    [held] = read(row, venue="whitebit").positions
+
+    assert (held.side, held.contracts.text) == (Side.SHORT, "0.5")
 
 
 @pytest.mark.parametrize("slug", sorted(VENUES))
@@ -299,7 +411,11 @@ def test_every_venue_of_ccxt_that_has_positions_is_here() -> None:
 
 def test_price_methods_are_those_that_ccxt_has() -> None:
     ccxt = importlib.import_module("ccxt")
-    names = {"fetch_mark_prices": "fetchMarkPrices", "fetch_tickers": "fetchTickers"}
+    names = {
+        "fetch_mark_prices": "fetchMarkPrices",
+        "fetch_tickers": "fetchTickers",
+        "fetch_ticker": "fetchTicker",
+    }
 
     for slug, facts in VENUES.items():
         has = getattr(ccxt, slug)().has

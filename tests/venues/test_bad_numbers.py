@@ -20,15 +20,32 @@ from venues.figures import Figure
 
 # As they stand in the answer, without quotes unless they are written here.
 BAD = ("NaN", "-Infinity", "1e400", '""', "null", '"1,5"', '"NaN"', "true", "[]", '"0x10"')
-NAMES = ("symbol", "instId", "coin")
+NAMES = ("symbol", "instId", "coin", "contract", "market")
 
 
-def find_rows(answer: Any) -> list[Any] | None:
-    """Return the first list of objects in an answer."""
-    if isinstance(answer, list):
-        return answer if answer and isinstance(answer[0], dict) else None
-    nested = answer.values() if isinstance(answer, dict) else ()
-    return next((rows for value in nested if (rows := find_rows(value)) is not None), None)
+def is_row(value: Any) -> bool:
+    if not isinstance(value, dict) or "assetId" in value:
+        # A balance of dYdX names a coin too.
+        return False
+    return any(name in core(value) for name in NAMES)
+
+
+def find_rows(answer: Any) -> list[Any] | dict[str, Any] | None:
+    """Return the first collection of rows in an answer: a list, or an object by name."""
+    nested = list(answer.values() if isinstance(answer, dict) else answer)
+    if nested and all(is_row(value) for value in nested):
+        found: list[Any] | dict[str, Any] = answer
+        return found
+    inner = (find_rows(value) for value in nested if isinstance(value, dict | list))
+    return next((rows for rows in inner if rows is not None), None)
+
+
+def replace_rows(rows: list[Any] | dict[str, Any], new: list[Any]) -> None:
+    if isinstance(rows, list):
+        rows[:] = new
+        return
+    rows.clear()
+    rows.update({str(number): row for number, row in enumerate(new)})
 
 
 def core(row: dict[str, Any]) -> dict[str, Any]:
@@ -61,11 +78,12 @@ def spoil_call(call: Call) -> tuple[Call, int]:
     """Return a call whose rows are spoiled ones and, at the end, the good one; and how many."""
     answer = json.loads(call.body_text)
     rows = find_rows(answer)
-    if rows is None or not any(name in core(rows[0]) for name in NAMES):
+    if rows is None:
         return call, 0
-    spoiled, _ = spoiled_rows(rows[0])
+    good = rows[0] if isinstance(rows, list) else next(iter(rows.values()))
+    spoiled, _ = spoiled_rows(good)
     count = len(spoiled) + 1
-    rows[:] = [*spoiled, rows[0]]
+    replace_rows(rows, [*spoiled, good])
     # One page, however many rows it has.
     if isinstance(answer, dict) and "nextPageCursor" in (answer.get("result") or {}):
         answer["result"]["nextPageCursor"] = ""

@@ -171,6 +171,7 @@ def test_a_failure_that_ccxt_passes_over_is_not_passed_over(replay: Replay) -> N
     adapter = make_adapter(
         "bitget", reads=("GET /api/v2/mix/position/all-position",), credentials=SECRETS_OF_BITGET
     )
+    adapter.ccxt_options = {"uta": None}
     secrets = {"apiKey": API_KEY, "secret": SECRET, "password": "canary-passphrase"}
 
     with pytest.raises(WriteRefused, match="/api/v3/account/settings"):

@@ -104,14 +104,14 @@ def test_a_venue_that_is_down_is_not_tried_harder(replay: Replay) -> None:
     replay.spoil("binance", "down", Fault(endpoint=RISK, status=503, text="<html>"))
 
     async def ask_often(asked: client.CcxtClient) -> None:
-        for _ in range(3):
+        for _ in range(6):
             with pytest.raises(Unavailable):
                 await asked.call(CALL_RISK)
 
     use(base, ask_often)
 
-    # Three tries each for the first two calls; then the breaker is open.
-    assert len(asked_of(replay, RISK)) == 7
+    # Four tries each for the first two calls, two for the third; then the breaker is open.
+    assert len(asked_of(replay, RISK)) == 10
 
 
 def test_an_answer_cut_off_anywhere_is_never_accepted(replay: Replay) -> None:

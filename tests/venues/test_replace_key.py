@@ -17,7 +17,7 @@ from tests.positions.readings import outcome, reading
 from tests.venues.probe import API_KEY, SECRET, WALLET
 from venues import services
 from venues.errors import BadAccount
-from venues.models import Account
+from venues.models import Account, KeyCheck
 
 pytestmark = pytest.mark.django_db
 
@@ -180,6 +180,7 @@ def test_what_the_old_key_is_still_asked_neither_delays_nor_replaces_the_new_one
     services.replace_key(team=account.team, account_id=account.pk, credentials=NEW, now=NOW)
     late = outcome(account, reading())
     stored = ingest.ingest_outcomes(outcomes=[late], cycle=cycle, now=NOW)
+    KeyCheck.objects.update(checked_at=NOW)
     due = scheduling.claim_due(now=NOW)[1]
 
     assert list(stored) == []

@@ -18,6 +18,9 @@ from venues.models import Account
 POST_ONLY = frozenset(
     {
         "explain",
+        "announce-change",
+        "cancel-announced",
+        "explain-gone",
         "acknowledge",
         "switch-rule",
         "test-channel",

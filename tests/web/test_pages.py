@@ -141,9 +141,14 @@ def hostile(team):
         team, label=XSS[:60], config={"url": XSS}, disabled_reason=XSS, is_enabled=False
     )
     delivery = factories.make_delivery(channel, incident, last_error=XSS)
+    announced = factories.make_announced(market, note=XSS)
+    factories.make_feed(market, error=XSS)
+    factories.make_market_change(market, before={"kind": XSS}, after={"kind": XSS})
     token, _ = factories.make_token(team=team, label=XSS)
     Team.objects.filter(pk=team.pk).update(name=XSS)
     return {
+        "market_id": market.pk,
+        "announced_id": announced.pk,
         "position_id": position.pk,
         "incident_id": incident.pk,
         "account_id": account.pk,

@@ -155,7 +155,10 @@ def test_an_account_is_added_and_due_at_once(team):
     assert account.options == {"scopes": "linear"}
     assert account.next_poll_at == NOW
     assert AuditEntry.objects.get().action == "account.added"
-    assert "main was added and is read within seconds." in text_of(page)
+    assert (
+        "main was added. Its key is looked at first, then it is read, within seconds."
+        in text_of(page)
+    )
     assert SECRET.encode() not in page.content
 
 

@@ -9,6 +9,7 @@ from riskhub.crypto import Secrets
 from riskhub.teams.models import AuditEntry, Role
 from tests.factories import NOW, make_account, make_coverage, make_team
 from tests.web.pages import browser, text_of
+from venues.models import KeyCheck
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("frozen")]
 
@@ -59,6 +60,8 @@ def test_a_new_key_replaces_the_old_one_and_reading_begins_again_at_once(team, a
     assert account.credentials.open() == NEW
     assert (account.blocked_reason, account.failures, account.auth_failures) == ("", 0, 0)
     assert account.next_poll_at == NOW
+    assert scheduling.claim_due(now=NOW)[1] == []
+    KeyCheck.objects.update(checked_at=NOW)
     assert scheduling.claim_due(now=NOW)[1] == [("binance", account.pk)]
 
 

@@ -257,11 +257,19 @@ def test_the_navigation_knows_where_it_is(team):
             f"/positions/{position.pk}/",
             "/alerts/",
             "/accounts/add/",
+            "/coverage/",
             "/settings/",
         )
     }
 
-    assert list(here.values()) == ["Overview", "Overview", "Alerts", "Accounts", "Settings"]
+    assert list(here.values()) == [
+        "Overview",
+        "Overview",
+        "Alerts",
+        "Accounts",
+        "Coverage",
+        "Settings",
+    ]
 
 
 def test_the_style_guide_is_behind_the_login(team):

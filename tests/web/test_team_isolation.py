@@ -48,6 +48,9 @@ def make_book(team: Team, mark: str) -> dict[str, int | str]:
     channel = factories.make_channel(team, label=f"{mark}-channel")
     delivery = factories.make_delivery(channel, incident)
     token, _ = factories.make_token(team=team, user=user, label=f"{mark}-token")
+    market = factories.make_market(f"{mark.upper()}/USDT:USDT")
+    factories.make_position(account, symbol=market.symbol)
+    announced = factories.make_announced(market, note=f"{mark}-note")
     return {
         "account_id": account.pk,
         "position_id": position.pk,
@@ -57,6 +60,8 @@ def make_book(team: Team, mark: str) -> dict[str, int | str]:
         "channel_id": channel.pk,
         "delivery_id": delivery.pk,
         "token_id": tokens.public_id(token),
+        "market_id": market.pk,
+        "announced_id": announced.pk,
         "member_id": user.memberships.get(team=team).pk,
     }
 

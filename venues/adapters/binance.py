@@ -1,102 +1,109 @@
-"""Binance futures, USD-M and COIN-M: positions from positionRisk; see docs/venues/binance.md."""
+"""Binance futures, USD-M and COIN-M, and portfolio margin; see docs/venues/binance.md."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
 
 from positions.engine.types import ContractKind, MarginMode
+from venues import binance_ends, binance_markets, binance_pools, binance_rows
 from venues.base import (
     AccountRequest,
     AssetPriceReading,
-    PositionReading,
+    Held,
+    PositionEnd,
     PriceReading,
-    QuoteReading,
     ScopeReading,
     VenueAdapter,
     VenueClient,
 )
-from venues.errors import VenueError
-from venues.figures import Figure, Row, RowError
+from venues.binance_rows import Product, listed
+from venues.errors import BadCredentials, KeyRejected, VenueError
+from venues.figures import Row
+from venues.key_facts import KeyFacts
+from venues.market_data import FundingReading, Listing, RateBudget, TierReading
 from venues.options import AccountOption, scopes_option
 from venues.rows import (
-    CROSS,
-    MODE_UNKNOWN,
     ask_each_or_all,
     check_scope,
     choose_scopes,
-    list_symbols,
     read_each,
     read_instant,
-    read_rows,
-    read_signed_size,
-    require,
     split_symbol,
-    take_rows,
 )
 
-
-@dataclass(frozen=True, slots=True)
-class Product:
-    """One futures product: the ccxt methods that read it, and how its rows spell things.
-
-    notional   field of a position row: its value in settle units
-    floor      field of a maintenance bracket: quote units (linear), base coins (inverse)
-    settings   "" where position rows already carry leverage and the auto-add switch
-    """
-
-    kind: ContractKind
-    positions: str
-    brackets: str
-    settings: str
-    prices: str
-    notional: str
-    floor: str
-
+_Told = TypeVar("_Told")
 
 PRODUCTS = {
     "linear": Product(
         kind=ContractKind.LINEAR,
         positions="fapiPrivateV3GetPositionRisk",
-        brackets="fapiPrivateGetLeverageBracket",
-        settings="fapiPrivateGetSymbolConfig",
         prices="fapiPublicGetPremiumIndex",
-        notional="notional",
-        floor="notionalFloor",
+        brackets="fapiPrivateGetLeverageBracket",
+        account="fapiPrivateV3GetAccount",
+        force_orders="fapiPrivateGetForceOrders",
+        trades="fapiPrivateGetUserTrades",
+        income="fapiPrivateGetIncome",
+        funding="fapiPublicGetFundingInfo",
+        settings="fapiPrivateGetSymbolConfig",
+        multi_assets="fapiPrivateGetAccountConfig",
+        # The list of intervals names only contracts whose funding was adjusted.
+        usual_funding_h=8.0,
     ),
     "inverse": Product(
         kind=ContractKind.INVERSE,
         positions="dapiPrivateGetPositionRisk",
-        brackets="dapiPrivateV2GetLeverageBracket",
-        settings="",
         prices="dapiPublicGetPremiumIndex",
+        brackets="dapiPrivateV2GetLeverageBracket",
+        account="dapiPrivateGetAccount",
+        force_orders="dapiPrivateGetForceOrders",
+        trades="dapiPrivateGetUserTrades",
+        income="dapiPrivateGetIncome",
+        funding="dapiPublicGetFundingInfo",
         notional="notionalValue",
         floor="qtyFloor",
+        usual_funding_h=8.0,
     ),
 }
-
-MODES = {
-    "isolated": MarginMode.ISOLATED,
-    "cross": MarginMode.CROSS,
-    "crossed": MarginMode.CROSS,
+PORTFOLIO = {
+    "linear": replace(
+        PRODUCTS["linear"],
+        positions="papiGetUmPositionRisk",
+        brackets="papiGetUmLeverageBracket",
+        account="papiGetAccount",
+        force_orders="papiGetUmForceOrders",
+        trades="papiGetUmUserTrades",
+        income="papiGetUmIncome",
+        settings="",
+        multi_assets="",
+        pool=MarginMode.PORTFOLIO,
+    ),
+    "inverse": replace(
+        PRODUCTS["inverse"],
+        positions="papiGetCmPositionRisk",
+        brackets="papiGetCmLeverageBracket",
+        account="papiGetAccount",
+        force_orders="papiGetCmForceOrders",
+        trades="papiGetCmUserTrades",
+        income="papiGetCmIncome",
+        pool=MarginMode.PORTFOLIO,
+    ),
 }
-NO_ROW = Row({})
-NO_SETTING = "the position row does not carry it and symbolConfig could not be read"
-NO_BRACKET = "the venue's maintenance brackets were not read"
-
-
-@dataclass(frozen=True, slots=True)
-class Extras:
-    """What other endpoints say of the open symbols; empty where they could not be read.
-
-    settings   symbol -> its symbolConfig row
-    brackets   symbol -> its row of maintenance brackets
-    """
-
-    settings: Mapping[str, Row] = field(default_factory=dict)
-    brackets: Mapping[str, Row] = field(default_factory=dict)
+# What a key may be allowed to, in the venue's words.
+WITHDRAWS = ("enableWithdrawals",)
+TRANSFERS = ("enableInternalTransfer", "permitsUniversalTransfer")
+TRADES = (
+    "enableFutures",
+    "enablePortfolioMarginTrading",
+    "enableSpotAndMarginTrading",
+    "enableMargin",
+    "enableVanillaOptions",
+    "enableFixApiTrade",
+)
+PORTFOLIO_HINT = (
+    " Or it is a portfolio margin account: those are read with the option account_type=portfolio."
+)
 
 
 class Binance(VenueAdapter):
@@ -117,16 +124,74 @@ class Binance(VenueAdapter):
         "GET /fapi/v3/positionRisk",
         "GET /fapi/v2/positionRisk",
         "GET /dapi/v1/positionRisk",
+        "GET /papi/v1/um/positionRisk",
+        "GET /papi/v1/cm/positionRisk",
+        "GET /fapi/v1/symbolConfig",
+        "GET /fapi/v1/accountConfig",
+        "GET /fapi/v3/account",
+        "GET /dapi/v1/account",
+        "GET /papi/v1/account",
         "GET /fapi/v1/leverageBracket",
         "GET /dapi/v2/leverageBracket",
-        "GET /fapi/v1/symbolConfig",
+        "GET /papi/v1/um/leverageBracket",
+        "GET /papi/v1/cm/leverageBracket",
+        "GET /fapi/v1/forceOrders",
+        "GET /dapi/v1/forceOrders",
+        "GET /papi/v1/um/forceOrders",
+        "GET /papi/v1/cm/forceOrders",
+        "GET /fapi/v1/userTrades",
+        "GET /dapi/v1/userTrades",
+        "GET /papi/v1/um/userTrades",
+        "GET /papi/v1/cm/userTrades",
+        "GET /fapi/v1/income",
+        "GET /dapi/v1/income",
+        "GET /papi/v1/um/income",
+        "GET /papi/v1/cm/income",
+        "GET /sapi/v1/account/apiRestrictions",
         "GET /fapi/v1/premiumIndex",
         "GET /dapi/v1/premiumIndex",
+        "GET /fapi/v1/klines",
+        "GET /dapi/v1/klines",
+        "GET /fapi/v1/depth",
+        "GET /dapi/v1/depth",
+        "GET /fapi/v1/fundingInfo",
+        "GET /dapi/v1/fundingInfo",
         "GET /fapi/v1/assetIndex",
     )
     account_options = (
         scopes_option(PRODUCTS),
         AccountOption("position_risk", "version of the linear request", ("v2", "v3")),
+        AccountOption("account_type", "which API holds the account", ("classic", "portfolio")),
+    )
+    is_tier_private = True
+    rate = RateBudget(
+        requests=240,
+        window_s=60.0,
+        source="2,400 of request weight a minute and address, for USD-M and COIN-M each; reading "
+        "positions of USD-M weighs 5.",
+    )
+    permission = (
+        "An API key with “Enable Reading” alone, made after the futures account was opened, and "
+        "bound to this machine's address."
+    )
+    quirks = (
+        "USD-M rows hold neither leverage nor the auto-add switch: both come from the settings of "
+        "the contracts held and may be five minutes old.",
+        "The collateral of an isolated position is its isolated wallet; the isolated margin that "
+        "Binance shows holds the unrealised profit too.",
+        "Where the rows do not say whether a position is isolated (USD-M), its isolated wallet "
+        "does: it is 0 for cross positions.",
+        "Maintenance brackets are read hourly with an account's key; a table with a multiplier of "
+        "that account alone (notionalCoef) is left out, because it holds for no other account.",
+        "In multi-assets mode one pool in US dollars backs all cross positions of USD-M; otherwise "
+        "each coin's own balance backs the positions that settle in it.",
+        "COIN-M lists only positions of contracts that still trade: while a contract is being "
+        "delivered or delisted its position is missing, until its settlement is told.",
+        "A portfolio margin account is read with the option account_type=portfolio. Its positions "
+        "share one pool, which is liquidated at a uniMMR of 105 %.",
+        "The list of funding intervals names only contracts that differ from 8 hours.",
+        "A key without an address lock loses its right to trade after a while, not its right to "
+        "read; that date is no end of the key.",
     )
 
     def scopes(self, request: AccountRequest) -> Sequence[str]:
@@ -134,183 +199,83 @@ class Binance(VenueAdapter):
         return choose_scopes(request=request, available=tuple(PRODUCTS))
 
     async def read_scope(self, *, client: VenueClient, scope: str) -> ScopeReading:
-        """Read the positions of one product. Raises VenueError."""
+        """Read the positions of one product, and what backs its cross positions.
+
+        Raises VenueError.
+        """
         check_scope(adapter=self, request=client.request, scope=scope)
-        product = PRODUCTS[scope]
-        method = product.positions
-        if scope == "linear" and client.request.options.get("position_risk") == "v2":
-            method = "fapiPrivateV2GetPositionRisk"
-        rows = take_rows(await client.call(method))
-        extras = await read_extras(client=client, product=product, rows=rows)
+        product = product_of(client.request, scope=scope)
+        try:
+            reading = await binance_rows.read_positions(client=client, product=product, scope=scope)
+        except KeyRejected:
+            raise
+        except BadCredentials as error:
+            # -2015: the futures APIs say it of a key of a portfolio margin account too.
+            hint = "" if product.pool else PORTFOLIO_HINT
+            raise BadCredentials(f"{error}{hint}") from None
+        standings = await binance_pools.read_standings(
+            client=client, product=product, positions=reading.positions
+        )
+        return replace(reading, standings=standings)
 
-        def read_row(row: Row) -> PositionReading | None:
-            return read_position(row, client=client, product=product, extras=extras)
+    async def read_ends(
+        self, *, client: VenueClient, scope: str, missing: Sequence[Held]
+    ) -> Sequence[PositionEnd]:
+        """Return how positions ended: by force orders, by trades, or by delivery.
 
-        return read_rows(scope=scope, rows=rows, read_row=read_row)
+        Raises VenueError.
+        """
+        product = product_of(client.request, scope=scope)
+        return await binance_ends.read_ends(client=client, product=product, missing=missing)
+
+    async def read_key(self, *, client: VenueClient) -> KeyFacts | None:
+        """Return the restrictions of the key. Raises VenueError or RowError."""
+        row = Row(await client.call("sapiGetAccountApiRestrictions"))
+        names = ("ipRestrict", "enableReading", *WITHDRAWS, *TRANSFERS, *TRADES)
+        return KeyFacts(
+            can_withdraw=_any(row, WITHDRAWS),
+            can_transfer=_any(row, TRANSFERS),
+            can_trade=_any(row, TRADES),
+            is_address_bound=row.flag("ipRestrict"),
+            told=tuple(
+                (name, str(row.fields[name]).lower()) for name in names if name in row.fields
+            ),
+        )
+
+    def read_listing(self, row: Row) -> Listing:
+        """Return what a row of exchangeInfo says; raises RowError."""
+        return binance_markets.read_listing(row)
+
+    async def read_tiers(
+        self, *, client: VenueClient, symbols: Sequence[str]
+    ) -> Sequence[TierReading]:
+        """Return the maintenance brackets of contracts. Raises VenueError."""
+        return await _of_products(binance_markets.read_tiers, client=client, symbols=symbols)
+
+    async def read_funding(
+        self, *, client: VenueClient, symbols: Sequence[str]
+    ) -> Sequence[FundingReading]:
+        """Return funding rates with their intervals. Raises VenueError."""
+        return await _of_products(binance_markets.read_funding, client=client, symbols=symbols)
 
     async def read_prices(self, *, client: VenueClient, symbols: Sequence[str]) -> PriceReading:
         """Read mark, index and funding, and what Binance's indices say assets are worth in USD.
 
-        Raises VenueError when a product that is asked for cannot be read.
+        Raises VenueError when no product that is asked for can be read.
         """
-        quotes: list[QuoteReading] = []
-        for product in PRODUCTS.values():
-            names = [name for name in symbols if split_symbol(name).kind is product.kind]
-            if names:
-                quotes += await read_quotes(client=client, product=product, symbols=names)
+        quotes = await _of_products(binance_markets.read_quotes, client=client, symbols=symbols)
         assets = await read_asset_prices(client=client, symbols=symbols)
         return PriceReading(quotes=tuple(quotes), asset_prices=tuple(assets))
 
 
-async def read_extras(*, client: VenueClient, product: Product, rows: Sequence[Any]) -> Extras:
-    """Return what positionRisk leaves out; a failure here never hides the positions."""
-    held = dict(read_each(rows, _read_held))
-    bare = [name for name, row in held.items() if not row.text_or("leverage")]
-    isolated = [name for name, row in held.items() if _may_be_isolated(row)]
-    settings, brackets = await asyncio.gather(
-        read_table(client, product.settings, names=bare if product.settings else [], few=2),
-        read_table(client, product.brackets, names=isolated, few=8),
-    )
-    return Extras(settings=settings, brackets=brackets)
-
-
-async def read_table(
-    client: VenueClient, method: str, *, names: Sequence[str], few: int
-) -> Mapping[str, Row]:
-    """Return rows by symbol, for the symbols that could be read."""
-
-    async def ask(name: str | None) -> list[Any]:
-        return _listed(await client.call(method, {"symbol": name} if name else {}))
-
-    if not names:
-        return {}
-    try:
-        rows = await ask_each_or_all(names=names, ask=ask, few=few)
-    except VenueError:
-        return {}
-    return dict(read_each(rows, lambda row: (row.text("symbol"), row)))
-
-
-def read_position(
-    row: Row, *, client: VenueClient, product: Product, extras: Extras
-) -> PositionReading | None:
-    """Return the reading of a positionRisk row (v3, v2 or COIN-M); None when it is flat.
-
-    Raises RowError.
-    """
-    name = row.text("symbol")
-    size = require(row, "positionAmt")
-    if size.value == 0:
-        return None
-    slot = row.choice("positionSide", both="net", long="long", short="short")
-    side, contracts = read_signed_size(size, slot=slot)
-    settings = extras.settings.get(name, NO_ROW)
-    mode = read_mode(row, settings=settings)
-    notional = row.number(product.notional).magnitude()
-    rate, amount = find_bracket(extras.brackets.get(name), floor=product.floor, notional=notional)
-    return PositionReading(
-        market=client.market(name, kind=product.kind),
-        slot=slot,
-        side=side,
-        margin_mode=mode,
-        contracts=contracts,
-        entry_price=row.positive("entryPrice"),
-        mark_price=row.positive("markPrice"),
-        collateral=read_collateral(row, mode=mode),
-        liquidation_price=row.positive("liquidationPrice"),
-        unrealized_pnl=row.number("unRealizedProfit"),
-        leverage=row.positive("leverage").otherwise(
-            settings.positive("leverage", reason=NO_SETTING)
-        ),
-        notional=notional,
-        maintenance_margin=row.number("maintMargin").otherwise(rate.times(notional).minus(amount)),
-        maintenance_rate=rate,
-        maintenance_amount=amount,
-        adl_rank=row.number("adl"),
-        auto_add_margin=read_auto_add(row, settings=settings),
-        venue_time=read_instant(row, "updateTime"),
-        raw=row.fields,
-    )
-
-
-def read_mode(row: Row, *, settings: Row) -> MarginMode | None:
-    """Return the margin mode: as told (v2, COIN-M, symbolConfig), else by the wallet (v3).
-
-    A v3 row has no marginType; its isolatedWallet and isolatedMargin are 0 for cross positions.
-    """
-    told = row.text_or("marginType") or settings.text_or("marginType")
-    if told:
-        return MODES.get(told.lower())
-    wallets = [row.number("isolatedWallet").value, row.number("isolatedMargin").value]
-    if any(wallets):
-        return MarginMode.ISOLATED
-    return None if wallets == [None, None] else MarginMode.CROSS
-
-
-def read_collateral(row: Row, *, mode: MarginMode | None) -> Figure:
-    """Return the isolated wallet, which holds no unrealised PnL (isolatedMargin does)."""
-    if mode is not MarginMode.ISOLATED:
-        return Figure.unknown(CROSS if mode else MODE_UNKNOWN)
-    wallet = row.number("isolatedWallet")
-    if wallet.value:
-        return wallet
-    return row.number("isolatedMargin").minus(row.number("unRealizedProfit"))
-
-
-def read_auto_add(row: Row, *, settings: Row) -> bool | None:
-    """Return the switch that lets a loss draw on the account; None when it was not read."""
-    told = row.flag("isAutoAddMargin")
-    return settings.flag("isAutoAddMargin") if told is None else told
-
-
-def find_bracket(table: Row | None, *, floor: str, notional: Figure) -> tuple[Figure, Figure]:
-    """Return maintenance rate and deduction of the bracket that holds `notional`, derived.
-
-    Both are unknown when the table was not read, or is not as documented.
-    """
-    unknown = Figure.unknown(NO_BRACKET)
-    if table is None or notional.value is None:
-        return unknown, unknown
-    try:
-        steps = [_read_step(Row(each), floor=floor) for each in take_rows(table.fields, "brackets")]
-    except (RowError, VenueError):
-        return unknown, unknown
-    reached = [step for step in steps if step[0] <= notional.value]
-    if not reached:
-        return unknown, unknown
-    _, rate, amount = max(reached, key=lambda step: step[0])
-    return Figure.derived(rate), Figure.derived(amount)
-
-
-async def read_quotes(
-    *, client: VenueClient, product: Product, symbols: Sequence[str]
-) -> list[QuoteReading]:
-    """Return the quotes of `symbols`, without those that the venue does not answer for."""
-
-    async def ask(name: str | None) -> list[Any]:
-        return _listed(await client.call(product.prices, {"symbol": name} if name else {}))
-
-    names = list_symbols(client=client, symbols=symbols)
-    rows = await ask_each_or_all(names=list(names), ask=ask)
-
-    def read_row(row: Row) -> QuoteReading | None:
-        symbol = names.get(row.text("symbol"))
-        return read_quote(row, symbol=symbol) if symbol else None
-
-    return read_each(rows, read_row)
-
-
-def read_quote(row: Row, *, symbol: str) -> QuoteReading:
-    """Return the reading of a premiumIndex row; raises RowError."""
-    return QuoteReading(
-        symbol=symbol,
-        mark_price=row.positive("markPrice"),
-        index_price=row.positive("indexPrice"),
-        # Dated contracts have no funding: the venue sends "".
-        funding_rate=row.number("lastFundingRate", none=("",), reason="no funding"),
-        next_funding_at=read_instant(row, "nextFundingTime"),
-        venue_time=read_instant(row, "time"),
-    )
+def product_of(request: AccountRequest, *, scope: str) -> Product:
+    """Return how a scope of an account is read."""
+    if request.options.get("account_type") == "portfolio":
+        return PORTFOLIO[scope]
+    product = PRODUCTS[scope]
+    if scope == "linear" and request.options.get("position_risk") == "v2":
+        return replace(product, positions="fapiPrivateV2GetPositionRisk")
+    return product
 
 
 async def read_asset_prices(
@@ -320,7 +285,7 @@ async def read_asset_prices(
 
     async def ask(name: str | None) -> list[Any]:
         params = {"symbol": name} if name else {}
-        return _listed(await client.call("fapiPublicGetAssetIndex", params))
+        return listed(await client.call("fapiPublicGetAssetIndex", params))
 
     coins = {f"{split_symbol(symbol).settle}USD" for symbol in symbols}
     try:
@@ -328,6 +293,29 @@ async def read_asset_prices(
     except VenueError:
         return []
     return read_each(rows, lambda row: _read_asset(row) if row.text("symbol") in coins else None)
+
+
+async def _of_products(
+    read: Callable[..., Awaitable[list[_Told]]], *, client: VenueClient, symbols: Sequence[str]
+) -> list[_Told]:
+    """Return what each product says of its own symbols; one that fails leaves the other's.
+
+    Raises the first VenueError when every product that is asked fails.
+    """
+    found: list[_Told] = []
+    errors: list[VenueError] = []
+    asked = 0
+    for scope, product in PRODUCTS.items():
+        own = [name for name in symbols if split_symbol(name).kind is product.kind]
+        asked += bool(own)
+        try:
+            chosen = product_of(client.request, scope=scope)
+            found += await read(client=client, product=chosen, symbols=own) if own else []
+        except VenueError as error:
+            errors.append(error)
+    if errors and len(errors) == asked:
+        raise errors[0]
+    return found
 
 
 def _read_asset(row: Row) -> AssetPriceReading:
@@ -338,26 +326,9 @@ def _read_asset(row: Row) -> AssetPriceReading:
     )
 
 
-def _read_step(row: Row, *, floor: str) -> tuple[Any, Any, Any]:
-    # The documentation of COIN-M misspells its own field.
-    start = row.number(floor).otherwise(row.number("qtylFloor"))
-    step = (start.value, row.number("maintMarginRatio").value, row.number("cum").value)
-    if None in step:
-        raise RowError("a maintenance bracket is not complete")
-    return step
-
-
-def _read_held(row: Row) -> tuple[str, Row] | None:
-    return (row.text("symbol"), row) if row.number("positionAmt").value else None
-
-
-def _may_be_isolated(row: Row) -> bool:
-    try:
-        return read_mode(row, settings=NO_ROW) is not MarginMode.CROSS
-    except RowError:
-        return False
-
-
-def _listed(answer: Any) -> list[Any]:
-    # With a symbol these endpoints may send its object alone.
-    return [answer] if isinstance(answer, Mapping) else take_rows(answer)
+def _any(row: Row, names: Sequence[str]) -> bool | None:
+    """Tell whether one of the switches is on; None where none is and one is not told."""
+    flags = [row.flag(name) for name in names]
+    if any(flags):
+        return True
+    return None if all(flag is None for flag in flags) else False

@@ -3,37 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from positions.engine.types import ContractKind, MarginMode, Side
+from venues import bybit_account, bybit_markets
 from venues.base import (
     AccountRequest,
-    AssetPriceReading,
+    Held,
     MarketSpec,
+    PositionEnd,
     PositionReading,
     PriceReading,
-    QuoteReading,
     ScopeReading,
     VenueAdapter,
     VenueClient,
 )
-from venues.errors import UnreadableAnswer, VenueError
+from venues.bybit_account import AccountKind
+from venues.closing_reserve import (
+    NO_FEE,
+    direction_of,
+    fee_rate_of,
+    reserve_in,
+    without_reserve,
+)
+from venues.errors import UnreadableAnswer
 from venues.figures import NOT_GIVEN, Figure, Row, RowError
-from venues.options import scopes_option
+from venues.key_facts import KeyFacts
+from venues.market_data import Listing, RateBudget, TierReading
+from venues.options import AccountOption, scopes_option
 from venues.rows import (
     CROSS,
     MODE_UNKNOWN,
-    ask_each_or_all,
     check_scope,
     choose_scopes,
-    list_symbols,
     read_each,
     read_instant,
     read_rows,
     require,
-    split_symbol,
     take_instant,
     take_rows,
     value_at,
@@ -54,21 +63,19 @@ SCOPES = {
     "linear:USDC": Scope(category="linear", kind=ContractKind.LINEAR, settle="USDC"),
     "inverse": Scope(category="inverse", kind=ContractKind.INVERSE),
 }
-CATEGORIES = {ContractKind.LINEAR: "linear", ContractKind.INVERSE: "inverse"}
-
-SLOTS = {"0": "net", "1": "long", "2": "short"}
-MODES = {
-    "ISOLATED_MARGIN": MarginMode.ISOLATED,
-    "REGULAR_MARGIN": MarginMode.CROSS,
-    "PORTFOLIO_MARGIN": MarginMode.PORTFOLIO,
+BASIS = "maintenance_at"
+RULES_BY_BASIS: Mapping[str, Mapping[ContractKind, str]] = {
+    "entry": {ContractKind.LINEAR: "bybit-linear", ContractKind.INVERSE: "bybit-inverse"},
+    "mark": {ContractKind.LINEAR: "bybit-linear-2025", ContractKind.INVERSE: "bybit-inverse-2026"},
 }
-BITCOIN = {ContractKind.LINEAR: "BTC/USDT:USDT", ContractKind.INVERSE: "BTC/USD:BTC"}
-# unifiedMarginStatus: 1 is a classic account; in 3 and 4 inverse contracts stay classic.
-CLASSIC = "1"
-LINEAR_ONLY = ("3", "4")
+SLOTS = {"0": "net", "1": "long", "2": "short"}
 
 PAGE_SIZE = 200
 MOST_PAGES = 20
+# How long it is believed that nothing follows a page that is not full.
+PEEK_AGE_S = 300.0
+# Mark and entry so near to each other, as a share of the value, that the row tells nothing.
+_ALIKE = 1e-4
 # Printed where no price liquidates the position.
 NO_LIQUIDATION = 999_999
 
@@ -79,47 +86,123 @@ class Bybit(VenueAdapter):
     slug = "bybit"
     label = "Bybit"
     ccxt_id = "bybit"
-    margin_rules = {
-        ContractKind.LINEAR: "bybit-linear",
-        ContractKind.INVERSE: "bybit-inverse",
-    }
+    margin_rules = RULES_BY_BASIS["entry"]
     reads = (
         "GET /v5/market/time",
         "GET /v5/market/instruments-info",
         "GET /v5/market/tickers",
+        "GET /v5/market/risk-limit",
+        "GET /v5/market/kline",
+        "GET /v5/market/orderbook",
         "GET /v5/account/info",
+        "GET /v5/account/wallet-balance",
         "GET /v5/position/list",
+        "GET /v5/position/closed-pnl",
+        "GET /v5/user/query-api",
     )
-    account_options = (scopes_option(SCOPES),)
+    account_options = (
+        scopes_option(SCOPES),
+        AccountOption(
+            BASIS,
+            "the price at which maintenance is measured, where the row should not decide",
+            tuple(RULES_BY_BASIS),
+        ),
+    )
+    rate = RateBudget(
+        requests=300, window_s=5.0, source="600 requests in 5 s from one address, then HTTP 403"
+    )
+    permission = (
+        "A read-only API key with the permission to read contract positions and the account of "
+        "unified trading."
+    )
+    quirks = (
+        "A sub-account has keys of its own: add each as an account of its own.",
+        "Whether margin is isolated is a switch of the whole unified account and not in the row; "
+        "it is read from account/info and asked anew every 5 minutes or when other contracts "
+        "are held. In a classic account the row says it (tradeMode 1).",
+        "positionBalance and positionMM hold a reserve for the fee of closing at the bankruptcy "
+        "price. Our collateral and maintenance rate are without it, worked out from the row's own "
+        "initial margin; the maintenance margin is shown as Bybit prints it.",
+        "Until September 2025 Bybit measured maintenance at the entry price, since then, in "
+        "unified accounts, at the mark. Which of them holds is seen in the row: positionValue is "
+        "at the one or at the other. Where both are alike, a unified account is taken to be at "
+        "the mark. The option maintenance_at overrules it.",
+        'A liquidation price of "" or 999999 means that there is none; that of a cross position '
+        "is Bybit's estimate.",
+        "Cross and portfolio positions are ranked by accountMMRate of the unified wallet. Of a "
+        "classic account Bybit tells no such ratio.",
+        "In hedge mode positionIdx says which side a row is of (1 long, 2 short); 0 is one-way.",
+        "Positions come 200 a page, all pages are read; the last page has a cursor too.",
+        "Contracts in USDC are settled each 8 hours: what was earned until then is no longer in "
+        "unrealised profit.",
+    )
 
     def scopes(self, request: AccountRequest) -> Sequence[str]:
         """Return the three scopes, or those that the option "scopes" names."""
         return choose_scopes(request=request, available=tuple(SCOPES))
 
+    def rule_for(self, *, kind: ContractKind, options: Mapping[str, Any]) -> str | None:
+        """Return the rule by the price at which the option says that maintenance is measured."""
+        rules = RULES_BY_BASIS.get(str(options.get(BASIS, "")), self.margin_rules)
+        return rules.get(kind)
+
     async def read_scope(self, *, client: VenueClient, scope: str) -> ScopeReading:
         """Read all pages of one scope. Raises VenueError when one of them is missing."""
         check_scope(adapter=self, request=client.request, scope=scope)
         part = SCOPES[scope]
-        rows, at = await read_pages(client=client, part=part)
-        mode = await read_account_mode(client=client, part=part, rows=rows)
+        rows, at = await read_pages(client=client, scope=scope)
+        kind = await _read_kind(client, scope, rows)
 
         def read_row(row: Row) -> PositionReading | None:
-            return read_position(row, client=client, part=part, account_mode=mode, at=at)
+            found = read_position(row, client=client, part=part, account_mode=kind.mode, at=at)
+            if found is None or BASIS in client.request.options:
+                return found
+            return replace(found, margin_rule=_rule_shown(row, found, kind))
 
-        return read_rows(scope=scope, rows=rows, read_row=read_row)
+        reading = read_rows(scope=scope, rows=rows, read_row=read_row)
+        standings = await bybit_account.read_standings(
+            client=client, kind=kind, positions=reading.positions
+        )
+        return replace(reading, standings=standings) if standings else reading
+
+    async def read_ends(
+        self, *, client: VenueClient, scope: str, missing: Sequence[Held]
+    ) -> Sequence[PositionEnd]:
+        """Read how missing positions ended, by the records of closed orders. Raises VenueError."""
+        found: list[PositionEnd] = []
+        for symbol in sorted({held.symbol for held in missing}):
+            found += await bybit_account.read_lost(
+                client=client,
+                category=SCOPES[scope].category,
+                symbol=symbol,
+                lost=[held for held in missing if held.symbol == symbol],
+            )
+        return found
+
+    async def read_key(self, *, client: VenueClient) -> KeyFacts | None:
+        """Read what the key may do. Raises VenueError."""
+        answer = await client.call("privateGetV5UserQueryApi")
+        try:
+            return bybit_account.read_key(answer)
+        except RowError as error:
+            raise UnreadableAnswer(f"Bybit's word on the key cannot be read: {error}.") from None
+
+    def read_listing(self, row: Row) -> Listing:
+        """Read when a contract ends, how often it pays funding and whether it is open."""
+        return bybit_markets.read_listing(row)
+
+    async def read_tiers(
+        self, *, client: VenueClient, symbols: Sequence[str]
+    ) -> Sequence[TierReading]:
+        """Read the risk limits of contracts. Raises VenueError."""
+        return await bybit_markets.read_tiers(client=client, symbols=symbols)
 
     async def read_prices(self, *, client: VenueClient, symbols: Sequence[str]) -> PriceReading:
         """Read mark, index and funding, and what Bybit's indices say coins are worth in USD.
 
         Raises VenueError when a category that is asked for cannot be read.
         """
-        quotes: list[QuoteReading] = []
-        for kind in CATEGORIES:
-            names = [name for name in symbols if split_symbol(name).kind is kind]
-            if names:
-                quotes += await read_quotes(client=client, kind=kind, symbols=names)
-        assets = await read_asset_prices(client=client, quotes=quotes)
-        return PriceReading(quotes=tuple(quotes), asset_prices=tuple(assets))
+        return await bybit_markets.read_prices(client=client, symbols=symbols)
 
 
 class BybitEu(Bybit):
@@ -138,53 +221,27 @@ class BybitIndonesia(Bybit):
     ccxt_id = "bybitid"
 
 
-async def read_pages(*, client: VenueClient, part: Scope) -> tuple[Sequence[Any], datetime | None]:
+async def read_pages(*, client: VenueClient, scope: str) -> tuple[list[Any], datetime | None]:
     """Return the rows of all pages and the venue's time of the last.
 
-    Bybit hands out a cursor on the last page too: a page without news is the end.
+    Bybit hands out a cursor on the last page too. That nothing follows a page that is not full is
+    looked at when it changes, and every few minutes; so a usual poll is one request.
     Raises UnreadableAnswer on an answer for another category or on pages that do not end.
     """
-    params: dict[str, Any] = {"category": part.category, "limit": PAGE_SIZE}
-    if part.settle:
-        params["settleCoin"] = part.settle
+    part = SCOPES[scope]
     rows: list[Any] = []
-    cursors: set[str] = set()
-    for _ in range(MOST_PAGES):
-        answer = await client.call("privateGetV5PositionList", dict(params))
-        page = take_rows(answer, "result", "list")
-        result = Row(answer["result"])
-        _check_category(result, part=part)
+    cursors: list[str] = [""]
+    while len(cursors) <= MOST_PAGES:
+        answer, page = await _ask_page(client, part, cursors[-1])
         rows += page
-        cursor = result.text_or("nextPageCursor")
-        if not page or not cursor:
-            return rows, take_instant(answer, "time")
-        if cursor in cursors:
+        cursor = Row(answer["result"]).text_or("nextPageCursor")
+        if cursor and cursor in cursors:
             _check_end(page)
-            return rows, take_instant(answer, "time")
-        cursors.add(cursor)
-        params["cursor"] = cursor
+        elif page and cursor and not await _is_end(client, scope, page=page, cursor=cursor):
+            cursors.append(cursor)
+            continue
+        return rows, take_instant(answer, "time")
     raise UnreadableAnswer(f"Bybit's list of positions does not end after {MOST_PAGES} pages.")
-
-
-async def read_account_mode(
-    *, client: VenueClient, part: Scope, rows: Sequence[Any]
-) -> MarginMode | None:
-    """Return the margin mode of rows whose tradeMode does not say "isolated".
-
-    None where account/info cannot be read: then it is not known, whatever tradeMode 0 suggests.
-    """
-    if not any(read_each(rows, _needs_account_mode)):
-        return None
-    try:
-        answer = await client.call("privateGetV5AccountInfo")
-        info = Row(answer).row("result")
-        status = info.text("unifiedMarginStatus")
-        is_classic = status == CLASSIC or (
-            status in LINEAR_ONLY and part.kind is ContractKind.INVERSE
-        )
-        return MarginMode.CROSS if is_classic else MODES.get(info.text("marginMode"))
-    except (VenueError, RowError):
-        return None
 
 
 def read_position(
@@ -209,28 +266,25 @@ def read_position(
     side = row.choice("side", buy=Side.LONG, sell=Side.SHORT)
     _check_sides(contracts, slot=slot, side=side)
     mode = MarginMode.ISOLATED if row.text_or("tradeMode") == "1" else account_mode
-    entry = row.positive("avgPrice")
     mark = row.positive("markPrice")
-    maintenance = row.number("positionMM", none=("",))
+    collateral, rate = read_margins(row, kind=part.kind, side=side, mode=mode, market=market)
     return PositionReading(
         market=market,
         slot=slot,
         side=side,
         margin_mode=mode,
         contracts=contracts,
-        entry_price=entry,
+        entry_price=row.positive("avgPrice"),
         mark_price=mark,
-        collateral=read_collateral(row, mode=mode),
+        collateral=collateral,
         liquidation_price=read_liquidation_price(row),
         unrealized_pnl=row.number("unrealisedPnl", none=("",)),
         leverage=row.positive("leverage"),
         notional=value_at(market=market, contracts=contracts, price=mark),
-        maintenance_margin=maintenance,
-        # Fixed at entry. It holds tier, deduction and the reserved closing fee together.
-        maintenance_rate=maintenance.over(
-            value_at(market=market, contracts=contracts, price=entry)
-        ),
-        maintenance_amount=Figure.derived(0),
+        maintenance_margin=row.number("positionMM", none=("",)),
+        maintenance_rate=rate,
+        # The rate is that of the whole position: a tier's deduction is in it already.
+        maintenance_amount=Figure.derived(0) if rate.is_known else rate,
         adl_rank=row.number("adlRankIndicator", none=("",)),
         auto_add_margin={"0": False, "1": True}.get(row.text_or("autoAddMargin")),
         venue_time=at or read_instant(row, "updatedTime"),
@@ -238,11 +292,31 @@ def read_position(
     )
 
 
-def read_collateral(row: Row, *, mode: MarginMode | None) -> Figure:
-    """Return positionBalance: initial and added margin and the reserved closing fee, no PnL."""
+def read_margins(
+    row: Row, *, kind: ContractKind, side: Side, mode: MarginMode | None, market: MarketSpec
+) -> tuple[Figure, Figure]:
+    """Return collateral and maintenance rate of an isolated row, both without the closing fee.
+
+    positionBalance is initial and added margin with the fee, without PnL. Whether positionMM holds
+    the fee too is seen in positionIM beside it. positionValue is at the price that positionMM was
+    measured at: entry until September 2025, then the mark.
+    Source: venues/closing_reserve.py.
+    """
+    held = row.positive("positionBalance")
+    initial, maintenance = (row.number(name, none=("",)) for name in ("positionIM", "positionMM"))
+    measured = row.positive("positionValue")
     if mode is not MarginMode.ISOLATED:
-        return Figure.unknown(CROSS if mode else MODE_UNKNOWN)
-    return row.positive("positionBalance")
+        unknown = Figure.unknown(CROSS if mode else MODE_UNKNOWN)
+        return unknown, unknown
+    leverage, direction = row.positive("leverage"), direction_of(kind=kind, side=side)
+    value = _value_at_entry(row, kind=kind)
+    reserve = reserve_in(initial_margin=initial, value=value, leverage=leverage)
+    rate = fee_rate_of(reserve=reserve, value=value, leverage=leverage, direction=direction)
+    collateral = without_reserve(
+        held=held, value=value, fee_rate=rate.otherwise(_list_fee(market)), direction=direction
+    )
+    net = maintenance.minus(reserve.otherwise(Figure.derived(0)))
+    return collateral, net.over(measured.otherwise(value))
 
 
 def read_liquidation_price(row: Row) -> Figure:
@@ -251,78 +325,67 @@ def read_liquidation_price(row: Row) -> Figure:
     return Figure.unknown(NOT_GIVEN) if price.value == NO_LIQUIDATION else price
 
 
-async def read_quotes(
-    *, client: VenueClient, kind: ContractKind, symbols: Sequence[str]
-) -> list[QuoteReading]:
-    """Return the quotes of `symbols`, without those that the venue does not answer for."""
-    times: list[datetime | None] = []
-
-    async def ask(name: str | None) -> list[Any]:
-        params = {"category": CATEGORIES[kind]} | ({"symbol": name} if name else {})
-        answer = await client.call("publicGetV5MarketTickers", params)
-        times.append(take_instant(answer, "time"))
-        return take_rows(answer, "result", "list")
-
-    names = list_symbols(client=client, symbols=symbols)
-    rows = await ask_each_or_all(names=list(names), ask=ask)
-    # The oldest of the answers' times is true of every row.
-    at = min((each for each in times if each), default=None)
-
-    def read_row(row: Row) -> QuoteReading | None:
-        symbol = names.get(row.text("symbol"))
-        return read_quote(row, symbol=symbol, at=at) if symbol else None
-
-    return read_each(rows, read_row)
+async def _ask_page(client: VenueClient, part: Scope, cursor: str) -> tuple[Any, list[Any]]:
+    params: dict[str, Any] = {"category": part.category, "limit": PAGE_SIZE}
+    params |= {"settleCoin": part.settle} if part.settle else {}
+    params |= {"cursor": cursor} if cursor else {}
+    answer = await client.call("privateGetV5PositionList", params)
+    page = take_rows(answer, "result", "list")
+    _check_category(Row(answer["result"]), part=part)
+    return answer, page
 
 
-def read_quote(row: Row, *, symbol: str, at: datetime | None) -> QuoteReading:
-    """Return the reading of a ticker row; raises RowError."""
-    return QuoteReading(
-        symbol=symbol,
-        mark_price=row.positive("markPrice"),
-        index_price=row.positive("indexPrice"),
-        last_price=row.positive("lastPrice"),
-        # Dated contracts have no funding: the venue sends "".
-        funding_rate=row.number("fundingRate", none=("",), reason="no funding"),
-        next_funding_at=read_instant(row, "nextFundingTime"),
-        venue_time=at,
+async def _is_end(client: VenueClient, scope: str, *, page: Sequence[Any], cursor: str) -> bool:
+    """Tell whether nothing follows a page that is not full."""
+    if len(page) >= PAGE_SIZE:
+        return False
+
+    async def peek() -> bool:
+        _, rows = await _ask_page(client, SCOPES[scope], cursor)
+        return not rows
+
+    about = read_each(page, lambda row: row.text("symbol") + row.text_or("positionIdx"))
+    return await client.recall(f"end of {scope}", about=about, max_age_s=PEEK_AGE_S, ask=peek)
+
+
+async def _read_kind(client: VenueClient, scope: str, rows: Sequence[Any]) -> AccountKind:
+    about = read_each(rows, _name_without_mode)
+    if not about:
+        return AccountKind()
+    is_inverse = SCOPES[scope].kind is ContractKind.INVERSE
+    return await bybit_account.read_kind(
+        client=client, scope=scope, is_inverse=is_inverse, about=about
     )
 
 
-async def read_asset_prices(
-    *, client: VenueClient, quotes: Sequence[QuoteReading]
-) -> list[AssetPriceReading]:
-    """Return what coins are worth: a coin by its USD index, USDT by Bitcoin's two indices."""
-    known = {quote.symbol: quote for quote in quotes}
-    if any(split_symbol(symbol).settle == "USDT" for symbol in known):
-        for kind, symbol in BITCOIN.items():
-            if symbol not in known:
-                known |= await _read_yardstick(client=client, kind=kind, symbol=symbol)
-    coins = [
-        AssetPriceReading(split_symbol(quote.symbol).base, quote.index_price, quote.venue_time)
-        for quote in known.values()
-        if split_symbol(quote.symbol).kind is ContractKind.INVERSE and quote.index_price.is_known
-    ]
-    return [*{coin.asset: coin for coin in coins}.values(), *_price_tether(known)]
+def _name_without_mode(row: Row) -> str | None:
+    is_silent = row.number("size").value and row.text_or("tradeMode") != "1"
+    return row.text("symbol") if is_silent else None
 
 
-async def _read_yardstick(
-    *, client: VenueClient, kind: ContractKind, symbol: str
-) -> dict[str, QuoteReading]:
-    try:
-        found = await read_quotes(client=client, kind=kind, symbols=[symbol])
-    except VenueError:
-        return {}
-    return {quote.symbol: quote for quote in found}
+def _rule_shown(row: Row, reading: PositionReading, kind: AccountKind) -> str:
+    """Return the rule by the price at which the row's own value stands."""
+    if reading.market.kind is None:
+        return ""
+    value = row.positive("positionValue", none=("",)).number
+    at_entry = _value_at_entry(row, kind=reading.market.kind).number
+    basis = "mark" if kind.is_unified else "entry"
+    if value and at_entry and reading.notional.number:
+        off_entry, off_mark = abs(value - at_entry), abs(value - reading.notional.number)
+        if abs(off_entry - off_mark) > _ALIKE * value:
+            basis = "entry" if off_entry < off_mark else "mark"
+    return RULES_BY_BASIS[basis].get(reading.market.kind, "")
 
 
-def _price_tether(quotes: Mapping[str, QuoteReading]) -> list[AssetPriceReading]:
-    in_usd = quotes.get(BITCOIN[ContractKind.INVERSE])
-    in_tether = quotes.get(BITCOIN[ContractKind.LINEAR])
-    if in_usd is None or in_tether is None:
-        return []
-    price = in_usd.index_price.over(in_tether.index_price)
-    return [AssetPriceReading("USDT", price, in_usd.venue_time)] if price.is_known else []
+def _value_at_entry(row: Row, *, kind: ContractKind) -> Figure:
+    """Return the value at entry: a size counts base coins, or US dollars in inverse contracts."""
+    size, entry = row.positive("size"), row.positive("avgPrice")
+    return size.over(entry) if kind is ContractKind.INVERSE else size.times(entry)
+
+
+def _list_fee(market: MarketSpec) -> Figure:
+    rate = market.taker_fee_rate
+    return Figure.unknown(NO_FEE) if rate is None else Figure.derived(Decimal(str(rate)))
 
 
 def _check_category(result: Row, *, part: Scope) -> None:
@@ -334,10 +397,6 @@ def _check_category(result: Row, *, part: Scope) -> None:
 def _check_end(page: Sequence[Any]) -> None:
     if len(page) >= PAGE_SIZE:
         raise UnreadableAnswer("Bybit's list of positions goes round in a circle.")
-
-
-def _needs_account_mode(row: Row) -> bool | None:
-    return True if row.number("size").value and row.text_or("tradeMode") != "1" else None
 
 
 def _is_foreign(market: MarketSpec, *, part: Scope) -> bool:

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from positions.engine.rulebook import find_rule
+from venues import ccxt_facts
 from venues.base import (
     AccountRequest,
     MarketSpec,
@@ -17,11 +18,14 @@ from venues.base import (
     VenueAdapter,
     VenueClient,
 )
-from venues.errors import UnreadableAnswer, VenueError
+from venues.errors import BadAccount, UnreadableAnswer, VenueError
+from venues.facts_centralised import CENTRALISED
+from venues.facts_decentralised import DECENTRALISED
 from venues.figures import Row
+from venues.market_data import RateBudget, TierReading
 from venues.options import AccountOption, scopes_option
 from venues.rows import check_scope, choose_scopes, read_rows, split_symbol
-from venues.unified import Facts, read_position, read_quotes
+from venues.unified import ONE_BY_ONE, Facts, read_position, read_quotes
 
 # Any path of up to nine segments: a GET changes nothing at these venues.
 ANY_GET = tuple("GET " + "/{segment}" * length for length in range(1, 10))
@@ -29,146 +33,12 @@ ANY_GET = tuple("GET " + "/{segment}" * length for length in range(1, 10))
 # Options of an account that are not parameters of the venue.
 OWN_OPTIONS = ("scopes", "symbols")
 
-WITH_PASSWORD = ("apiKey", "secret", "password")
-MARKS = "fetch_mark_prices"
-GATE_RULES = ("gate-linear", "gate-inverse")
-GATE_SCOPES = {"linear:USDT": {"settle": "usdt"}, "inverse:BTC": {"settle": "btc"}}
-GATE_PARAMS = {"settle": ("usdt", "btc"), "type": ("swap", "future")}
-LINEAR_INVERSE = {"linear": {"subType": "linear"}, "inverse": {"subType": "inverse"}}
-SUB_TYPE = {"subType": ("linear", "inverse")}
-UNIFIED = {"uta": ("true", "false")}
-MARGIN_MODE = {"marginMode": ("isolated", "cross")}
-ORDERLY = ("apiKey", "secret", "accountId")
+_WINDOW_S = 10.0
+_SHORTEST_MS = 100.0
+_SHARE = 0.8
 
-
-def _gate(label: str) -> Facts:
-    return Facts(
-        label,
-        scopes=GATE_SCOPES,
-        params=GATE_PARAMS,
-        rules=GATE_RULES,
-        rate_field="maintenance_rate",
-    )
-
-
-VENUES: Mapping[str, Facts] = {
-    "apex": Facts("ApeX", WITH_PASSWORD),
-    "aster": Facts("Aster", ("privateKey",), rules=("aster-usdm",)),
-    "backpack": Facts("Backpack"),
-    "bequant": Facts("Bequant", params=MARGIN_MODE),
-    "bingx": Facts(
-        "BingX",
-        prices=MARKS,
-        scopes=LINEAR_INVERSE,
-        params={**SUB_TYPE, "standard": ("true", "false")},
-    ),
-    "bitfinex": Facts("Bitfinex", posts=("/v2/auth/r/positions",)),
-    "bitflyer": Facts("bitFlyer", prices=""),
-    "bitget": Facts(
-        "Bitget",
-        WITH_PASSWORD,
-        scopes={
-            "linear:USDT": {"productType": "USDT-FUTURES"},
-            "linear:USDC": {"productType": "USDC-FUTURES"},
-        },
-        params={"productType": ("USDT-FUTURES", "USDC-FUTURES", "COIN-FUTURES"), **UNIFIED},
-        rules=("bitget-linear",),
-        size_field="total",
-    ),
-    "blofin": Facts("BloFin", WITH_PASSWORD, rules=("blofin-linear",)),
-    "btse": Facts("BTSE"),
-    "bullish": Facts("Bullish", prices=""),
-    "bydfi": Facts("BYDFi", params={"contractType": (), "settleCoin": ()}),
-    "coinbase": Facts("Coinbase Advanced"),
-    "coinbaseinternational": Facts("Coinbase International"),
-    "cryptocom": Facts("Crypto.com", posts=("/exchange/v1/private/get-positions",)),
-    "deepcoin": Facts("DeepCoin", WITH_PASSWORD),
-    "delta": Facts("Delta Exchange", rules=("delta-linear",)),
-    "deribit": Facts(
-        "Deribit",
-        params={"currency": (), "kind": ("future", "future_combo"), "subaccount_id": ()},
-        is_size_in_quote=True,
-    ),
-    "derive": Facts(
-        "Derive",
-        ("privateKey", "walletAddress"),
-        prices="",
-        params={"subaccount_id": ()},
-        posts=(
-            "/v3/private/get_positions",
-            "/v3/public/get_all_instruments",
-            "/v3/public/get_time",
-        ),
-    ),
-    "digifinex": Facts("DigiFinex", scopes={"swap": {"type": "swap"}}, rules=("digifinex-linear",)),
-    "dydx": Facts(
-        "dYdX",
-        (),
-        prices="",
-        needs_wallet=True,
-        params={"subAccountNumber": ()},
-        rules=("dydx-v4",),
-    ),
-    "extended": Facts("Extended", ("apiKey",)),
-    "fmfwio": Facts("FMFW.io", params=MARGIN_MODE),
-    "gate": _gate("Gate"),
-    "gateeu": _gate("Gate EU"),
-    "grvt": Facts(
-        "GRVT",
-        ("privateKey",),
-        prices="",
-        posts=(
-            "/auth/wallet/login",
-            "/full/v1/positions",
-            "/full/v1/all_instruments",
-            "/full/v1/currency",
-            "/full/v1/get_sub_accounts",
-            "/full/v1/aggregated_account_summary",
-        ),
-    ),
-    "hashkey": Facts("HashKey Global", mode_field=""),
-    "hibachi": Facts("Hibachi", ("apiKey", "accountId", "privateKey"), prices=""),
-    "hitbtc": Facts("HitBTC", params=MARGIN_MODE),
-    "htx": Facts(
-        "HTX",
-        scopes=LINEAR_INVERSE,
-        params={**SUB_TYPE, "type": ("swap", "future"), **MARGIN_MODE},
-        posts=("/api/v1/contract_position_info", "/swap-api/v1/swap_position_info"),
-        mode_field="margin_mode",
-    ),
-    "kraken": Facts("Kraken", posts=("/0/private/OpenPositions",)),
-    "krakenfutures": Facts("Kraken Futures"),
-    "kucoin": Facts("KuCoin", WITH_PASSWORD, prices=MARKS, params=UNIFIED),
-    "kucoinfutures": Facts("KuCoin Futures", WITH_PASSWORD, prices=MARKS, params=UNIFIED),
-    "lighter": Facts(
-        "Lighter", (), needs_wallet=True, params={"by": ("index", "l1_address"), "value": ()}
-    ),
-    "mexc": Facts("MEXC Global"),
-    "modetrade": Facts("Mode Trade", ORDERLY, rules=("orderly-perp",), mode_field="margin_mode"),
-    "mudrex": Facts("Mudrex", ("secret",), params={"trade_currency": ()}),
-    "nado": Facts("Nado", (), needs_wallet=True, params={"subaccount": ()}),
-    "pacifica": Facts("Pacifica", (), needs_wallet=True),
-    "paradex": Facts("Paradex", ("privateKey", "walletAddress"), posts=("/v1/auth/{account}",)),
-    # The other settle coins are asked for one by one, by options "settle" and "currency".
-    "phemex": Facts(
-        "Phemex",
-        scopes={"linear:USDT": {"settle": "USDT"}},
-        params={"settle": (), "currency": (), "code": (), **SUB_TYPE},
-    ),
-    "poloniex": Facts("Poloniex"),
-    "toobit": Facts("Toobit", rules=("toobit-linear",)),
-    "weex": Facts("Weex", WITH_PASSWORD, prices=MARKS),
-    "whitebit": Facts(
-        "WhiteBit",
-        posts=("/api/v4/collateral-account/positions/open",),
-        size_field="amount",
-        is_size_signed=True,
-    ),
-    "woo": Facts("WOO X"),
-    "woofipro": Facts("WOOFI PRO", ORDERLY, rules=("orderly-perp",), mode_field="margin_mode"),
-    "xt": Facts("XT", scopes=LINEAR_INVERSE, params=SUB_TYPE),
-    "zebpay": Facts("Zebpay"),
-}
+# A venue with an adapter of its own is in neither table.
+VENUES: Mapping[str, Facts] = {**CENTRALISED, **DECENTRALISED}
 
 
 class Generic(VenueAdapter):
@@ -190,9 +60,11 @@ class Generic(VenueAdapter):
         """Read one scope. Raises VenueError."""
         check_scope(adapter=self, request=client.request, scope=scope)
         params = {**self.facts.scopes.get(scope, {}), **self._own_params(client.request)}
-        rows = await client.fetch("fetch_positions", self._symbols(client.request), params)
-        if not isinstance(rows, list):
-            raise UnreadableAnswer(f"{self.label} sent no list of positions.")
+        rows = [
+            row
+            for symbols in self._questions(client.request)
+            for row in await self._ask(client, symbols, params)
+        ]
         settle = scope.partition(":")[2] if scope in self.facts.scopes else ""
 
         def read_row(row: Row) -> PositionReading | None:
@@ -211,7 +83,7 @@ class Generic(VenueAdapter):
         groups = _group(client, symbols) if self.facts.prices else []
         for group in groups:
             try:
-                tickers = await client.fetch(self.facts.prices, group)
+                tickers = await self._tickers(client, group)
             except VenueError as error:
                 errors.append(error)
             else:
@@ -220,11 +92,41 @@ class Generic(VenueAdapter):
             raise errors[0]
         return PriceReading(quotes=tuple(quotes))
 
-    def _symbols(self, request: AccountRequest) -> list[str] | None:
-        # Some venues (hashkey) answer for named contracts alone.
+    async def read_tiers(
+        self, *, client: VenueClient, symbols: Sequence[str]
+    ) -> Sequence[TierReading]:
+        """Return the maintenance tables whose fields and units are known. Raises VenueError."""
+        listed = [symbol for symbol in symbols if client.market(symbol).is_known]
+        if self.facts.tiers is None or not listed:
+            return ()
+        return await self.facts.tiers.read(client=client, symbols=listed)
+
+    async def _ask(
+        self, client: VenueClient, symbols: list[str] | None, params: Mapping[str, Any]
+    ) -> list[Any]:
+        rows = await client.fetch("fetch_positions", symbols, dict(params))
+        if not isinstance(rows, list):
+            raise UnreadableAnswer(f"{self.label} sent no list of positions.")
+        return rows
+
+    async def _tickers(self, client: VenueClient, group: list[str]) -> Any:
+        if self.facts.prices != ONE_BY_ONE:
+            return await client.fetch(self.facts.prices, group)
+        return {symbol: await client.fetch(ONE_BY_ONE, symbol) for symbol in group}
+
+    def _questions(self, request: AccountRequest) -> list[list[str] | None]:
+        """Return the contracts of each request; None is all of them."""
         named = request.options.get("symbols")
         names = named.split(",") if isinstance(named, str) else named
-        return [str(name).strip() for name in names] if names else None
+        symbols = [str(name).strip() for name in names or ()]
+        if not self.facts.is_asked_singly:
+            return [symbols or None]
+        if not symbols:
+            raise BadAccount(
+                f"{self.label} tells positions of named contracts alone; "
+                "name them in the option symbols."
+            )
+        return [[symbol] for symbol in symbols]
 
     def _own_params(self, request: AccountRequest) -> dict[str, Any]:
         return {name: value for name, value in request.options.items() if name not in OWN_OPTIONS}
@@ -248,6 +150,23 @@ def _param(name: str, choices: Sequence[str], *, is_scope: bool) -> AccountOptio
     return AccountOption(name, meaning, tuple(choices))
 
 
+def _permission(facts: Facts) -> str:
+    if not facts.credentials:
+        return "None: the wallet address is enough."
+    return "A read-only API key." if "apiKey" in facts.credentials else "The key that signs."
+
+
+def _rate(ccxt_id: str) -> RateBudget:
+    """Return a budget a fifth below ccxt's spacing, and never more than 8 requests a second.
+
+    ccxt's spacing is for the lightest request, so a venue that allows more is not trusted with it.
+    """
+    spacing_ms = max(ccxt_facts.REQUEST_MS.get(ccxt_id, _SHORTEST_MS), _SHORTEST_MS)
+    requests = max(1, int(_WINDOW_S * 1000 / spacing_ms * _SHARE))
+    source = f"ccxt leaves {spacing_ms:g} ms between requests at least; a fifth is left to others"
+    return RateBudget(requests=requests, window_s=_WINDOW_S, source=source)
+
+
 def _define(ccxt_id: str, facts: Facts) -> type[Generic]:
     rules = {find_rule(key=rule).kind: rule for rule in facts.rules}
     replaced = {name for params in facts.scopes.values() for name in params}
@@ -262,6 +181,9 @@ def _define(ccxt_id: str, facts: Facts) -> type[Generic]:
             "label": facts.label,
             "ccxt_id": ccxt_id,
             "facts": facts,
+            "quirks": facts.quirks,
+            "rate": _rate(ccxt_id),
+            "permission": _permission(facts),
             "credentials": facts.credentials,
             "needs_wallet": facts.needs_wallet,
             "margin_rules": MappingProxyType(rules),

@@ -207,4 +207,9 @@ class Migration(migrations.Migration):
             model_name='tier',
             constraint=models.UniqueConstraint(fields=('table', 'floor'), name='tier_floor_once'),
         ),
+        migrations.AddField(
+            model_name='quote',
+            name='funding_received_at',
+            field=models.DateTimeField(null=True),
+        ),
     ]

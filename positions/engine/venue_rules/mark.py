@@ -8,6 +8,7 @@ from positions.engine.rules import (
     Leftover,
     LiquidationFee,
     PrintedRatio,
+    Rounding,
     TierKey,
     Trigger,
 )
@@ -37,6 +38,16 @@ CUMULATIVE = (
         "linear-mark",
         product="USD-M futures",
         source="Aster documentation: Binance's formula and fields",
+    ),
+    rule(
+        "bybit-linear-2025",
+        "linear-mark",
+        product="USDT and USDC contracts, isolated, unified account",
+        document="from 2025-09-02: maintenance at the mark",
+        price_cap=999_998.0,
+        rounding=Rounding.AGAINST_OWNER,
+        leftover=Leftover.INSURANCE,
+        source="Bybit, the new margin calculation, and UTA isolated margin",
     ),
     rule(
         "hyperliquid-perp",

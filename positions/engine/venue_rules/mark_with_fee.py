@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from positions.engine.rules import Leftover, PrintedRatio, Rounding, Trigger
+from positions.engine.rules import Leftover, PrintedRatio, Rounding, TierKey, Trigger
 from positions.engine.venue_rules.families import rule
 
 TO_EQUITY = PrintedRatio.REQUIRED_TO_EQUITY
@@ -25,19 +25,22 @@ RULES = (
     ),
     rule(
         "okx-linear",
-        "linear-mark-fee",
-        product="linear swaps and futures",
+        "linear-mark-fee-flat",
+        product="linear swaps and futures, tiers by contracts",
+        tier_key=TierKey.QUANTITY,
         rounding=Rounding.TICK_BEYOND,
         printed_ratio=TO_REQUIRED,
-        source="OKX help 6997123251341",
+        source="OKX help 6997123251341 and help/tier",
     ),
     rule(
         "okx-inverse",
         "inverse-mark-fee",
-        product="coin-margined swaps and futures",
+        product="coin-margined swaps and futures, tiers by contracts",
+        is_cumulative=False,
+        tier_key=TierKey.QUANTITY,
         rounding=Rounding.TICK_BEYOND,
         printed_ratio=TO_REQUIRED,
-        source="OKX help 6997123251341",
+        source="OKX help 6997123251341 and help/tier",
     ),
     rule(
         "bitget-linear",

@@ -8,11 +8,12 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from positions import ingest, scheduling
+from positions import ingest, key_checks, scheduling
 from riskhub import clock, formatting
 from venues import reading
 from venues.base import AccountOutcome
 from venues.models import Account
+from venues.services import unchecked_keys
 
 
 class Command(BaseCommand):
@@ -25,9 +26,11 @@ class Command(BaseCommand):
 
     def handle(self, *, account: str | None, **_: Any) -> None:
         accounts = self._chosen(account)
+        refused = self._refuse(accounts)
         now = clock.now()
-        cycle, claimed = scheduling.claim(accounts=list(accounts), now=now)
-        blind = 0
+        allowed = [account_id for account_id in accounts if account_id not in refused]
+        cycle, claimed = scheduling.claim(accounts=allowed, now=now)
+        blind = len(refused)
         ids = [account_id for _, account_id in claimed]
         for group in reading.read_accounts(account_ids=ids, now=now):
             stored = ingest.ingest_outcomes(outcomes=group, cycle=cycle, now=clock.now())
@@ -46,6 +49,17 @@ class Command(BaseCommand):
                 else "There is no account yet; add one with: manage.py add_account --help"
             )
         return {row.pk: row for row in rows}
+
+    def _refuse(self, accounts: dict[int, Account]) -> set[int]:
+        """Look at keys that nobody has looked at yet; returns whose are not to be used."""
+        new = list(unchecked_keys().filter(pk__in=accounts))
+        if new:
+            lease, claimed = key_checks.claim(account_ids=new, now=clock.now())
+            key_checks.check_now(account_ids=claimed, lease=lease)
+        refused = set(key_checks.refused_keys(account_ids=accounts))
+        for row in Account.objects.filter(pk__in=refused).order_by("pk"):
+            self.stdout.write(f"{row}  not seen. {row.blocked_reason}")
+        return refused
 
     def _report(
         self, accounts: dict[int, Account], outcome: AccountOutcome, stored: Iterable[int]

@@ -47,8 +47,8 @@ class Command(BaseCommand):
         except DatabaseError:
             raise CommandError("The database is not ready; run: manage.py migrate") from None
         self.stdout.write(
-            f"Added {account}. It is read within seconds while RiskHub runs; to read it now: "
-            f"manage.py poll --account {account.label!r}"
+            f"Added {account}. Its key is looked at and it is read within seconds while RiskHub "
+            f"runs; to read it now: manage.py poll --account {account.label!r}"
         )
 
 
