@@ -20,6 +20,8 @@ def _level(severity: Severity, level: float | None = None, rearm: float | None =
     return {"level": level, "rearm": rearm, "severity": severity.value}
 
 
+DELISTING = "Delisting"
+RULES_CHANGED = "Rules changed"
 DEFAULT_RULES: tuple[dict[str, Any], ...] = (
     {
         "name": "Margin ratio",
@@ -88,11 +90,32 @@ DEFAULT_RULES: tuple[dict[str, Any], ...] = (
         "levels": [_level(Severity.WARNING)],
         "repeat_s": 0.0,
     },
+    {
+        "name": DELISTING,
+        "kind": RuleKind.THRESHOLD,
+        "measure": "hours_to_delisting",
+        "levels": [
+            _level(Severity.WARNING, 168.0, 169.0),
+            _level(Severity.CRITICAL, 24.0, 25.0),
+        ],
+        "repeat_s": 86_400.0,
+    },
+    {
+        "name": RULES_CHANGED,
+        "kind": RuleKind.EVENT,
+        "events": [EventKind.RULES_CHANGED.value],
+        "levels": [_level(Severity.WARNING)],
+        "repeat_s": 0.0,
+    },
 )
 
-
-# Kinds of rules that teams of an earlier release do not have yet.
-_LATER_KINDS = {RuleKind.HYGIENE, RuleKind.REFUSALS}
+# What teams of an earlier release do not have yet, by what tells one rule from another.
+_LATER = tuple(
+    rule
+    for rule in DEFAULT_RULES
+    if rule["kind"] in {RuleKind.HYGIENE, RuleKind.REFUSALS}
+    or rule["name"] in {DELISTING, RULES_CHANGED}
+)
 
 
 def ensure_defaults(*, team: Team, now: datetime) -> None:
@@ -121,14 +144,22 @@ def ensure_defaults(*, team: Team, now: datetime) -> None:
 
 
 def _missing_rules(team: Team) -> list[dict[str, Any]]:
-    """Return all rules for a team without any, and else those of kinds that a release brought.
+    """Return all rules for a team without any, and else those that a release brought.
 
-    Rules are switched off and not removed, so that a team without a kind has never had it.
+    Rules are switched off and not removed, so that a team without such a rule has never had it.
     """
-    kinds = set(AlertRule.objects.filter(team=team).values_list("kind", flat=True))
-    if not kinds:
+    rules = AlertRule.objects.filter(team=team)
+    known = {_sort(kind, measure, events) for kind, measure, events in rules.values_list(*_SORT)}
+    if not known:
         return list(DEFAULT_RULES)
-    return [rule for rule in DEFAULT_RULES if rule["kind"] in _LATER_KINDS - kinds]
+    return [rule for rule in _LATER if _sort(*(rule.get(name) for name in _SORT)) not in known]
+
+
+_SORT = ("kind", "measure", "events")
+
+
+def _sort(kind: Any, measure: Any, events: Any) -> tuple[str, str, tuple[str, ...]]:
+    return str(kind), measure or "", tuple(events or ())
 
 
 def _was_channel_removed(team: Team) -> bool:

@@ -39,6 +39,7 @@ _EVENTS: Mapping[str, str] = {
     EventKind.BREACHED: "is beyond its liquidation price and still reported open",
     EventKind.MARGIN_ADDED: "had margin added",
     EventKind.MARGIN_REMOVED: "had margin removed",
+    EventKind.RULES_CHANGED: "stands under other margin rules",
 }
 
 
