@@ -7,7 +7,12 @@ from typing import Any
 
 from django import forms
 
-from positions.announced_terms import LIMIT_NAMES, AnnouncementError, collect_terms
+from positions.announced_terms import (
+    LIMIT_NAMES,
+    AnnouncementError,
+    check_instants,
+    collect_terms,
+)
 from venues.models import Market
 
 _INSTANTS = ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M"]
@@ -27,7 +32,10 @@ def _limit(label: str) -> forms.FloatField:
 
 
 class AnnouncementForm(forms.Form):
-    """What a venue has announced; what is left empty does not change."""
+    """What a venue has announced; what is left empty does not change.
+
+    now  the moment at which it is asked
+    """
 
     effective_at = _instant(
         label="Comes into force (UTC)",
@@ -53,9 +61,9 @@ class AnnouncementForm(forms.Form):
         required=False, max_length=300, help_text="Where it was announced, for instance."
     )
 
-    def __init__(self, *args: Any, market: Market, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, market: Market, now: datetime, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.market = market
+        self.market, self.now = market, now
         self.terms: dict[str, dict[str, Any]] = {}
 
     def clean(self) -> dict[str, Any]:
@@ -73,7 +81,16 @@ class AnnouncementForm(forms.Form):
             )
         except AnnouncementError as error:
             raise forms.ValidationError(str(error)) from None
+        try:
+            check_instants(terms=self.terms, effective_at=values["effective_at"], now=self.now)
+        except AnnouncementError as error:
+            self.add_error("effective_at", str(error))
         return values
+
+    @property
+    def is_at_once(self) -> bool:
+        """Tell whether it comes into force without a wait; of a valid form."""
+        return self.effective <= self.now
 
     @property
     def effective(self) -> datetime:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
+from itertools import pairwise
 from typing import Any
+
+from django.utils.dateparse import parse_datetime
 
 from positions.engine.rulebook import RULES
 from positions.engine.tiers import with_amounts
@@ -19,9 +22,11 @@ from venues.models import Market
 
 _GROUPED = re.compile(r"\d{1,3}(,\d{3})+(\.\d+)?")
 _BETWEEN = re.compile(r"[\s;|]+")
+_BEFORE_PERCENT = re.compile(r"\s+%")
 _LEAST_COLUMNS, _MOST_COLUMNS = 2, 4
 LIMIT_NAMES = ("min_contracts", "max_contracts", "min_notional", "max_leverage")
 _LONGEST_INTERVAL_H = 24 * 7
+_FARTHEST_AHEAD, _FARTHEST_BACK = timedelta(days=730), timedelta(days=365)
 
 
 class AnnouncementError(ValueError):
@@ -37,6 +42,7 @@ def read_lines(*, text: str, market: Market) -> Table:
     """
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     rows = [_numbers(number, line) for number, line in enumerate(lines, start=1)]
+    _refuse_slips(rows)
     tiers = [Tier(row[0], row[1], row[2] if len(row) > _LEAST_COLUMNS else 0.0) for row in rows]
     if all(len(row) == _LEAST_COLUMNS for row in rows) and _is_cumulative(market):
         tiers = list(with_amounts(tiers=tiers))
@@ -47,10 +53,27 @@ def read_lines(*, text: str, market: Market) -> Table:
     return table
 
 
+def _refuse_slips(rows: Sequence[Sequence[float]]) -> None:
+    """Refuse what only a slip of the hand makes: a venue that says so is believed, a person asked.
+
+    An amount left out among others would be read as none, and move every price behind it.
+    """
+    has_amounts = any(len(row) > _LEAST_COLUMNS for row in rows)
+    for place, (low, high) in enumerate(pairwise(rows), start=2):
+        if high[1] < low[1]:
+            raise AnnouncementError(f"Line {place}: its rate is lower than that of the line above.")
+        if has_amounts and len(high) == _LEAST_COLUMNS:
+            raise AnnouncementError(f"Line {place} gives no amount, and others do.")
+    for place, row in enumerate(rows, start=1):
+        if len(row) > _LEAST_COLUMNS and row[2] < 0:
+            raise AnnouncementError(f"Line {place}: an amount is not below 0.")
+
+
 def _numbers(place: int, line: str) -> list[float]:
-    words = _BETWEEN.split(line)
+    # As pages print it: "0.40 %", with a space that may be a hard one.
+    words = [word.rstrip(",") for word in _BETWEEN.split(_BEFORE_PERCENT.sub("%", line))]
     if len(words) == 1:
-        words = line.split(",")
+        words = words[0].split(",")
     if not _LEAST_COLUMNS <= len(words) <= _MOST_COLUMNS:
         raise AnnouncementError(f"Line {place} should hold a floor and a rate: 50000 0.5%.")
     return [_number(place, word.strip()) for word in words]
@@ -98,6 +121,19 @@ def collect_terms(
     if not terms:
         raise AnnouncementError("Nothing changes: give a table, a limit, a delisting or funding.")
     return terms
+
+
+def check_instants(
+    *, terms: Mapping[str, Mapping[str, Any]], effective_at: datetime, now: datetime
+) -> None:
+    """Refuse a time that can only be a slip of the hand. Raises AnnouncementError."""
+    if effective_at > now + _FARTHEST_AHEAD:
+        raise AnnouncementError("The change lies more than two years ahead.")
+    if effective_at < now - _FARTHEST_BACK:
+        raise AnnouncementError("The change lies more than a year back.")
+    ends = parse_datetime(terms.get(DELISTING, {}).get("delists_at") or "")
+    if ends is not None and ends < effective_at:
+        raise AnnouncementError("Trading would end before the change comes into force.")
 
 
 def _checked_limits(limits: Mapping[str, float]) -> dict[str, float]:

@@ -6,8 +6,8 @@ They hold for every team of the installation, as all that a venue says to everyb
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -16,7 +16,7 @@ from django.db.models import QuerySet
 from django.utils.dateparse import parse_datetime
 
 from positions import feeds
-from positions.announced_terms import AnnouncementError, read_table
+from positions.announced_terms import AnnouncementError, check_instants, read_table
 from positions.columns import exposure_of
 from positions.engine.types import ENDED_STATES
 from positions.market_changes import (
@@ -39,7 +39,6 @@ from venues.models import AnnouncedChange, FeedKind, Market
 
 log = logs.get(__name__)
 
-_FARTHEST = timedelta(days=730)
 _COMMAND = "command"
 
 
@@ -79,9 +78,9 @@ def announce(
 
     Raises AnnouncementError.
     """
-    if effective_at > now + _FARTHEST:
-        raise AnnouncementError("The change lies more than two years ahead.")
+    check_instants(terms=terms, effective_at=effective_at, now=now)
     with transaction.atomic():
+        _refuse_twice(market, terms, effective_at)
         rows = AnnouncedChange.objects.bulk_create(
             [
                 AnnouncedChange(
@@ -98,6 +97,17 @@ def announce(
         )
         _record("market.announced", rows, team=team, user=user, now=now)
     return rows
+
+
+def _refuse_twice(
+    market: Market, terms: Mapping[str, Mapping[str, Any]], effective_at: datetime
+) -> None:
+    """Refuse what is announced already: a button pressed twice, or in two windows."""
+    # Two at once wait for each other here.
+    Market.objects.select_for_update().get(pk=market.pk)
+    rows = _waiting().filter(market=market, effective_at=effective_at, kind__in=terms)
+    if any(row.change == dict(terms[row.kind]) for row in rows):
+        raise AnnouncementError("The same change is announced already, for the same time.")
 
 
 def cancel(
@@ -172,7 +182,10 @@ def _apply(announced: AnnouncedChange, now: datetime) -> bool:
             return False
         row.applied_at = now
         row.save(update_fields=["applied_at"])
-        changes = _changes(row.market, row.kind, row.change)
+        # What a person announced is news even where nothing was known before.
+        changes = [
+            replace(each, is_first=False) for each in _changes(row.market, row.kind, row.change)
+        ]
         put_in_force(changes=changes, source=OPERATOR, effective_at=row.effective_at, now=now)
     return True
 

@@ -331,10 +331,7 @@ def _apply_assessment(draft: Draft, assessment: Assessment) -> None:
     if not draft.is_as_told:
         _forget_moved(draft.position)
     for name, cell in assessment.cells.items():
-        is_venues_word = draft.is_as_told and (
-            name in _MOVED_BY_PRICE and draft.sources.get(name) != Source.UNKNOWN
-        )
-        if not is_venues_word:
+        if not _is_venues_word(draft, name, cell):
             draft.put(name, cell)
     if (
         "venue_liquidation_price" in draft.position.printed
@@ -347,6 +344,18 @@ def _apply_assessment(draft: Draft, assessment: Assessment) -> None:
     if assessment.is_bankrupt:
         draft.reasons["margin_ratio"] = "bankrupt"
     draft.position.state = PositionState.BREACHED if assessment.is_breached else PositionState.OPEN
+
+
+def _is_venues_word(draft: Draft, name: str, cell: Cell) -> bool:
+    """Tell whether what the reading told of a figure stays beside `cell`, which is ours.
+
+    What an adapter worked out from one row (a rate of the first tier) only stays where we have
+    nothing: ours counts the whole table, as the margin ratio beside it does.
+    """
+    if not draft.is_as_told or name not in _MOVED_BY_PRICE:
+        return False
+    source = draft.sources.get(name)
+    return source == Source.REPORTED or (source == Source.DERIVED and cell.value is None)
 
 
 def intern_provenance(*, drafts: Iterable[Draft]) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -20,6 +21,7 @@ from riskhub import clock, formatting, heartbeat, live, notices
 from riskhub.teams.models import Team
 from venues import bans, clocks
 from venues.base import REGISTRY
+from venues.models import Account, HostBan
 
 # What a late cycle means to the person who looks at the page.
 _LATE = {
@@ -97,23 +99,41 @@ def banners(*, team: Team, now: datetime) -> list[dict[str, Any]]:
     told = notices.read(folder=settings.DATA_DIR)
     return [
         *(_told([each for each in told if each.level == level]) for level in _levels(told)),
-        *_banned_venues(now),
+        *_banned_venues(team, now),
         *_skewed_clocks(),
         *_late_cycles(team, now),
     ]
 
 
-def _banned_venues(now: datetime) -> list[dict[str, Any]]:
-    """One banner for each venue that has banned this machine's address, until the ban ends."""
+def _banned_venues(team: Team, now: datetime) -> list[dict[str, Any]]:
+    """One banner for each venue that has banned this machine's address, until the ban ends.
+
+    A venue that is read at another place than its own concerns those who have an account there.
+    """
+    found = bans.current_bans(now=now)
+    places = _places(team) if any(row.environment for row in found) else set()
     return [
         {
             "id": f"ban-{row.venue}-{row.pk}@{row.begun_at.isoformat()}",
             "level": "error",
-            "text": f"{_label(row.venue)} has banned this machine's address until "
+            "text": f"{_place_name(row)} has banned this machine's address until "
             f"{formatting.timestamp(row.until)}; no account there is read before.",
         }
-        for row in bans.current_bans(now=now)
+        for row in found
+        if not row.environment or (row.venue, row.environment) in places
     ]
+
+
+def _places(team: Team) -> set[tuple[str, str]]:
+    rows = Account.objects.filter(team=team).order_by()
+    return set(rows.values_list("venue", "environment").distinct())
+
+
+def _place_name(ban: HostBan) -> str:
+    if not ban.environment:
+        return _label(ban.venue)
+    host = urlsplit(ban.environment).netloc.rpartition("@")[2]
+    return f"{_label(ban.venue)} at {host or ban.environment}"
 
 
 def _skewed_clocks() -> list[dict[str, Any]]:

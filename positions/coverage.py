@@ -210,6 +210,13 @@ def feeds_at(*, places: Iterable[Place], team: Team, now: datetime) -> list[Feed
     ]
 
 
+def refused_of(entry: CoverageEntry | None) -> int | None:
+    """Return how many rows of a part's answers were refused; None where no answer was read."""
+    if entry is None or (entry.rows is None and not entry.refused):
+        return None
+    return entry.refused
+
+
 def bans_at(*, places: Iterable[Place], now: datetime) -> list[HostBan]:
     """Return the bans in force at these venues, the longest last."""
     wanted = set(places)

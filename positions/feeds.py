@@ -14,6 +14,7 @@ from zlib import crc32
 from django.conf import settings
 from django.db.models import Q, QuerySet
 
+from positions import pacing
 from positions.engine.types import PositionState
 from positions.marks import MOST_AHEAD, is_later
 from positions.models import Position
@@ -105,6 +106,21 @@ def note_feed(*, outcome: feeds.FeedOutcome, now: datetime) -> bool:
         feed.next_at = _next_turn(outcome, now)
     feed.save(update_fields=["error", "received_at", "next_at"])
     return True
+
+
+def pace_prices(*, place: Place, weight: int, began_at: datetime) -> float:
+    """Plan the next price reading no sooner than the venue's rate budget carries this one.
+
+    weight  what the reading weighed
+    Returns the seconds between the two.
+    """
+    kind = FeedKind.PRICES
+    carried_s = pacing.price_interval_s(venue=place[0], weight=weight)
+    interval_s = min(max(budget_s(kind=kind), carried_s), MOST_AHEAD.total_seconds())
+    if interval_s > budget_s(kind=kind):
+        rows = Feed.objects.filter(venue=place[0], environment=place[1], kind=kind)
+        rows.update(next_at=began_at + timedelta(seconds=interval_s))
+    return interval_s
 
 
 def note_trouble(*, kind: FeedKind, place: Place, text: str) -> None:

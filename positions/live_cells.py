@@ -67,6 +67,7 @@ FORMS: Mapping[str, Form] = {
     "engine_liquidation_price": _PRICE,
     "bankruptcy_price": _PRICE,
     "liquidation_distance": Form("percent", digits=1),
+    "rank_distance": Form("percent", digits=1),
     "distance_sigmas": Form("sigmas"),
     "probability_1h": _PROBABILITY,
     "probability_4h": _PROBABILITY,
@@ -216,6 +217,12 @@ def is_ranked_by_pool(position: Position) -> bool:
     return is_pooled(position) and position.margin_ratio is not None
 
 
+def is_ranked_apart(position: Position) -> bool:
+    """Tell whether a position stands where its account's distance puts it, not its own."""
+    rank = position.rank_distance
+    return is_pooled(position) and rank is not None and rank != position.liquidation_distance
+
+
 def is_bankrupt(position: Position) -> bool:
     """Tell whether the equity is used up: there is no ratio then, and nothing is more urgent."""
     return bool(position.provenance.reasons.get("margin_ratio") == BANKRUPT)
@@ -234,6 +241,8 @@ def cells(*, position: Position, names: Sequence[str] = LIVE) -> dict[str, Any]:
         "budget": stale_after_s(position.account.poll_budget_s),
         "cells": {name: _cell(shown(position, name)) for name in names},
     }
+    if "liquidation_distance" in names and is_ranked_apart(position):
+        item["cells"]["rank_distance"] = _cell(shown(position, "rank_distance"))
     facts = {"is_bankrupt": is_bankrupt(position), "is_pooled": is_ranked_by_pool(position)}
     return item | {name: True for name, is_so in facts.items() if is_so}
 

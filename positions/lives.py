@@ -23,6 +23,7 @@ def _matching_end(outcome: AccountOutcome, position: Position) -> PositionEnd | 
             end
             for end in outcome.ends
             if (end.symbol, end.slot) == (position.market.symbol, position.slot)
+            and end.margin_mode in (None, position.margin_mode)
             and end.at > life.opened_at
         ),
         None,
@@ -67,23 +68,30 @@ def mark_vanished(
 ) -> None:
     """What a complete answer no longer shows is ended if the venue says so, else gone.
 
-    A refused row may be the very position that is missing, so then nothing is called gone.
+    A refused row may be the very position that is missing: then it is neither, for what the venue
+    tells of its contract since (a part that was closed) need not be its end.
     """
     for key, position in group.positions.items():
         is_here = position.coverage_id == coverage.pk and key not in present
-        if not is_here or position.is_ended:
+        if not is_here or position.is_ended or _may_be_refused(scope, position):
             continue
         end = _matching_end(outcome, position)
         if end is not None and position.life is not None:
             group.told.append((position, position.life, end))
             position.state = end.state
             group.ended.append(position)
-        elif not scope.refusals and position.state != PositionState.GONE:
+        elif position.state != PositionState.GONE:
             position.state = PositionState.GONE
             group.ended.append(position)
             group.add_event(
                 position=position, change=Change(EventKind.GONE), at=outcome.received_at
             )
+
+
+def _may_be_refused(scope: ScopeReading, position: Position) -> bool:
+    """Tell whether a refused row names the position's contract, or no contract at all."""
+    names = {"", position.market.venue_symbol, position.market.symbol}
+    return any(refusal.venue_symbol in names for refusal in scope.refusals)
 
 
 def write_ends(group: Group) -> None:

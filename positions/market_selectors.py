@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from django.db.models import Count, Exists, F, OuterRef, Prefetch, Q, QuerySet
+from django.db.models import (
+    Count,
+    Exists,
+    F,
+    OuterRef,
+    Prefetch,
+    Q,
+    QuerySet,
+    prefetch_related_objects,
+)
 
 from positions.engine.types import ENDED_STATES, PositionState
 from positions.models import Position
@@ -36,12 +45,24 @@ def _held_by(team: Team) -> Count:
 
 def with_rules(rows: QuerySet[Market]) -> QuerySet[Market]:
     """Return the markets with their table, what is announced, and what changed, newest first."""
+    return with_announced(rows).prefetch_related("tier_table__tiers", _news())
+
+
+def with_announced(rows: QuerySet[Market]) -> QuerySet[Market]:
+    """Return the markets with what is announced alone; `fetch_rules` adds the rest to some."""
     waiting = AnnouncedChange.objects.filter(applied_at=None, cancelled_at=None)
-    return rows.prefetch_related(
-        "tier_table__tiers",
-        Prefetch("announced_changes", waiting.order_by("effective_at", "pk"), to_attr="announced"),
-        Prefetch("changes", MarketChange.objects.order_by("-noticed_at", "-pk"), to_attr="news"),
-    )
+    waiting = waiting.order_by("effective_at", "pk")
+    return rows.prefetch_related(Prefetch("announced_changes", waiting, to_attr="announced"))
+
+
+def fetch_rules(rows: Sequence[Market]) -> None:
+    """Add table and changes to markets that have what is announced."""
+    prefetch_related_objects(rows, "tier_table__tiers", _news())
+
+
+def _news() -> Prefetch[str]:
+    newest = MarketChange.objects.order_by("-noticed_at", "-pk")
+    return Prefetch("changes", newest, to_attr="news")
 
 
 def versions_of(*, market: Market, limit: int = 20) -> Sequence[TierTable]:

@@ -14,10 +14,15 @@ from typing import Any
 
 from positions.engine.types import MarginMode, Source
 from positions.models import Position
+from positions.risk.assess import BANKRUPT
 from venues.base import Standing
 from venues.figures import Figure
 
 NOT_TOLD = "the venue's adapter reads no ratio of the account that backs the position"
+# Something is required while a position is open: a zero is an account that was not told.
+NO_REQUIREMENT = "the venue says that nothing is required while positions are open"
+# The rank of a pool that has lost everything, where its distance cannot be worked out.
+_LOST = -1.0
 _POOLED = {MarginMode.CROSS, MarginMode.PORTFOLIO}
 
 
@@ -27,16 +32,29 @@ def is_pooled(position: Position) -> bool:
 
 
 def store_standing(standing: Standing) -> dict[str, Any]:
-    """Return a standing as the coverage entry keeps it."""
+    """Return a standing as the coverage entry keeps it; a ratio of 0 or less is none.
+
+    Whatever ratio a venue prints of it, a pool whose equity is 0 or less is bankrupt.
+    """
+    ratio = _judged(standing)
     return {
         "margin_mode": str(standing.margin_mode),
         "settle": standing.settle,
-        "ratio": _number(standing.ratio),
-        "source": str(standing.ratio.source),
-        "reason": standing.ratio.reason,
+        "ratio": _number(ratio),
+        "source": str(ratio.source),
+        "reason": ratio.reason,
         "equity": _number(standing.equity),
         "required": _number(standing.required),
+        "is_shared": standing.is_shared,
     }
+
+
+def _judged(standing: Standing) -> Figure:
+    if standing.equity.value is not None and standing.equity.value <= 0:
+        return Figure.unknown(BANKRUPT)
+    if standing.ratio.value is not None and standing.ratio.value <= 0:
+        return Figure.unknown(NO_REQUIREMENT)
+    return standing.ratio
 
 
 def pool_of(position: Position) -> Mapping[str, Any] | None:
@@ -61,7 +79,7 @@ def rank(positions: Iterable[Position]) -> None:
     pools: dict[tuple[object, ...], list[Position]] = {}
     for position in positions:
         pool = pool_of(position)
-        if pool is None or pool["ratio"] is None:
+        if pool is None or not _is_told(pool):
             position.rank_distance = position.liquidation_distance
         elif not position.is_ended:
             pools.setdefault(_key(position, pool), []).append(position)
@@ -75,28 +93,41 @@ def rank_moved(positions: Iterable[Position]) -> None:
     """Rank again what a price moved; a pool's distance stays as of the last poll."""
     for position in positions:
         pool = pool_of(position)
-        if pool is None or pool["ratio"] is None or position.rank_distance is None:
+        if pool is None or not _is_told(pool) or position.rank_distance is None:
             position.rank_distance = position.liquidation_distance
 
 
+def _is_told(pool: Mapping[str, Any]) -> bool:
+    return pool["ratio"] is not None or pool["reason"] == BANKRUPT
+
+
 def _key(position: Position, pool: Mapping[str, Any]) -> tuple[object, ...]:
-    # A pool may span the parts of an account; then each part tells the same of it.
-    told = (pool["equity"], pool["required"])
-    part = position.coverage_id if None in told else told
+    """Return what positions of one and the same pool have in common.
+
+    The parts of an account are asked one after the other, so that their figures of a pool that
+    spans them differ a little; a pool without a settle coin always spans them.
+    """
+    is_shared = pool.get("is_shared") or not pool["settle"]
+    part = None if is_shared else position.coverage_id
     return (position.account_id, position.margin_mode, pool["settle"], part)
 
 
 def _distance(rows: Sequence[Position]) -> float | None:
-    pool = pool_of(rows[0]) or {}
-    ratio = pool["ratio"]
-    name = "notional" if pool["settle"] else "notional_usd"
-    gross = _total(rows, name)
-    required = pool["required"]
+    """Return the smallest distance that one of the parts of a pool tells of all of it."""
+    parts = {row.coverage_id: pool_of(row) or {} for row in rows}
+    told = [_distance_of(pool, rows) for pool in parts.values()]
+    return min((each for each in told if each is not None), default=None)
+
+
+def _distance_of(pool: Mapping[str, Any], rows: Sequence[Position]) -> float | None:
+    gross = _total(rows, "notional" if pool["settle"] else "notional_usd")
+    required, equity = pool["required"], pool["equity"]
     if required is None and pool["settle"]:
         required = _total(rows, "maintenance_margin")
-    if not gross or required is None or not ratio:
-        return None
-    equity = pool["equity"] if pool["equity"] is not None else required / ratio
+    if equity is None and required is not None and pool["ratio"]:
+        equity = required / pool["ratio"]
+    if not gross or required is None or equity is None:
+        return _LOST if pool["reason"] == BANKRUPT else None
     distance = (equity - required) / gross
     return distance if math.isfinite(distance) else None
 

@@ -9,13 +9,15 @@ from __future__ import annotations
 import random
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import reduce
+from operator import or_
 from zlib import crc32
 
 from django.conf import settings
 from django.db.models import F, Min, Q, QuerySet
 from django.db.models.functions import Least
 
-from positions.engine.types import PositionState, Severity
+from positions import pacing
 from positions.models import Position
 from positions.storable import storable_text
 from riskhub import clock
@@ -34,7 +36,6 @@ _MOST_AHEAD = timedelta(minutes=1)
 # Accounts that were claimed together come back over this part of their pause.
 _SPREAD = 0.1
 _LONGEST_SPREAD_S = 2.0
-_ENDANGERED = {Severity.CRITICAL, Severity.WARNING}
 
 
 def new_cycle(*, now: datetime) -> int:
@@ -52,7 +53,7 @@ def claim_due(*, now: datetime, limit: int = 1000) -> tuple[int, list[tuple[str,
 
     An account whose last claim is neither settled nor past its lease is left alone: a poll slower
     than its interval skips turns, it never piles up. What the clock wrote before it was set back
-    holds nobody up.
+    holds nobody up. Of a venue no more are claimed than its rate budget lets be asked in time.
     """
     ahead = now + _MOST_AHEAD
     is_free = (
@@ -61,7 +62,27 @@ def claim_due(*, now: datetime, limit: int = 1000) -> tuple[int, list[tuple[str,
         | Q(cycle__gt=clock.to_milliseconds(ahead) << _RANDOM_BITS)
     )
     is_due = Q(next_poll_at__lte=now) | Q(next_poll_at=None) | Q(last_seen_at__gt=ahead)
-    return _claim(_polled().filter(is_free, is_due), now, limit)
+    due = _polled().filter(is_free, is_due)
+    in_flight = _polled().exclude(is_free)
+    rooms = pacing.rooms(due=due, in_flight=in_flight)
+    if not rooms:
+        return _claim(due, _ids(due, limit), now)
+    ids = _ids(due.exclude(_at_any(rooms)), limit)
+    for place, room in rooms.items():
+        ids += _ids(due.filter(_at(place)), min(room, limit)) if room > 0 else []
+    return _claim(due, ids[:limit], now)
+
+
+def _at(place: pacing.Place) -> Q:
+    return Q(venue=place[0], environment=place[1])
+
+
+def _at_any(places: Iterable[pacing.Place]) -> Q:
+    return reduce(or_, (_at(place) for place in places))
+
+
+def _ids(accounts: QuerySet[Account], limit: int) -> list[int]:
+    return list(accounts.order_by("next_poll_at", "pk").values_list("pk", flat=True)[:limit])
 
 
 def lag_s(*, now: datetime) -> float:
@@ -74,9 +95,8 @@ def lag_s(*, now: datetime) -> float:
 
 
 def _polled() -> QuerySet[Account]:
-    accounts = Account.objects.filter(is_enabled=True, blocked_reason="")
     # A key that nobody has looked at yet may have to be refused: nothing is read with it.
-    return accounts.exclude(pk__in=unchecked_keys())
+    return pacing.polled().exclude(pk__in=unchecked_keys())
 
 
 def claim(*, accounts: Collection[int], now: datetime) -> tuple[int, list[tuple[str, int]]]:
@@ -85,12 +105,13 @@ def claim(*, accounts: Collection[int], now: datetime) -> tuple[int, list[tuple[
     One whose key was not looked at yet is left out (positions/key_checks.py).
     """
     asked = Account.objects.filter(pk__in=accounts).exclude(pk__in=unchecked_keys())
-    return _claim(asked, now, len(accounts))
+    return _claim(asked, _ids(asked, len(accounts)), now)
 
 
-def _claim(due: QuerySet[Account], now: datetime, limit: int) -> tuple[int, list[tuple[str, int]]]:
+def _claim(
+    due: QuerySet[Account], ids: Sequence[int], now: datetime
+) -> tuple[int, list[tuple[str, int]]]:
     cycle = new_cycle(now=now)
-    ids = list(due.order_by("next_poll_at", "pk").values_list("pk", flat=True)[:limit])
     if not ids:
         return cycle, []
     # The condition is asked again by the UPDATE itself: a second beat gets what is left.
@@ -99,9 +120,6 @@ def _claim(due: QuerySet[Account], now: datetime, limit: int) -> tuple[int, list
     due.filter(pk__in=ids).update(cycle=cycle, ingested_cycle=Least(F("ingested_cycle"), cycle - 1))
     claimed = Account.objects.filter(pk__in=ids, cycle=cycle).order_by("venue", "pk")
     return cycle, list(claimed.values_list("venue", "pk"))
-
-
-_NOT_HELD = [state for state in PositionState if state.is_ended] + [PositionState.GONE]
 
 
 def settle_accounts(
@@ -116,12 +134,15 @@ def settle_accounts(
     endangered = {
         position.account_id
         for position in positions
-        if position.state not in _NOT_HELD and position.severity in _ENDANGERED
+        if position.state not in pacing.NOT_HELD and position.severity in pacing.ENDANGERED
     }
+    pacer = pacing.Pacer(list(accounts.values()))
     for outcome in outcomes:
         account = accounts[outcome.account_id]
         account.ingested_cycle = cycle
-        _settle(account, outcome, account.pk in endangered, now)
+        was_s, is_endangered = account.poll_budget_s, account.pk in endangered
+        account.poll_budget_s = pacer.budget_s(account, outcome, is_endangered=is_endangered)
+        _settle(account, outcome, was_s, now)
     Account.objects.bulk_update(
         list(accounts.values()),
         [
@@ -136,15 +157,24 @@ def settle_accounts(
     )
 
 
-def _settle(account: Account, outcome: AccountOutcome, is_endangered: bool, now: datetime) -> None:
+def _settle(account: Account, outcome: AccountOutcome, was_s: float, now: datetime) -> None:
     errors = [failure.error for failure in outcome.failures]
-    account.poll_budget_s = settings.POLL_FAST_BUDGET_S if is_endangered else settings.POLL_BUDGET_S
     if outcome.scopes:
         account.last_seen_at = outcome.received_at
     account.failures = account.failures + 1 if errors else 0
     _count_auth_failures(account, [] if outcome.scopes else errors)
     pause_s = _pause_s(account, errors, is_part_read=bool(outcome.scopes))
-    account.next_poll_at = now + timedelta(seconds=_spread_s(account, pause_s, errors))
+    spread_s = _spread_s(account, pause_s, errors)
+    if not errors:
+        budget_s, share = account.poll_budget_s, _share(account)
+        leap_s = pacing.first_pause_s(was_s=was_s, budget_s=budget_s, share=share)
+        spread_s = spread_s if leap_s is None else leap_s
+    account.next_poll_at = now + timedelta(seconds=spread_s)
+
+
+def _share(account: Account) -> float:
+    """Return a number from 0 to 1 that differs from account to account and poll to poll."""
+    return (crc32(b"%d %d" % (account.pk, account.cycle)) % 1000) / 1000
 
 
 def _count_auth_failures(account: Account, errors: Sequence[VenueError]) -> None:
@@ -174,7 +204,7 @@ def _spread_s(account: Account, pause_s: float, errors: Sequence[VenueError]) ->
     Never longer than a budget; never shorter than what a venue asks for.
     """
     is_wish = any(error.retry_after_s for error in errors)
-    share = (crc32(b"%d %d" % (account.pk, account.cycle)) % 1000) / 1000
+    share = _share(account)
     if is_wish:
         return pause_s + share * min(_LONGEST_SPREAD_S, _SPREAD * pause_s)
     return pause_s * (1 - _SPREAD * share)

@@ -24,7 +24,7 @@ from positions import (
 )
 from positions.alerts import outbox, pipeline
 from riskhub import clock, heartbeat, killpoints, logs
-from venues import bans, market_reads, reading
+from venues import bans, market_reads, rates, reading
 from venues.models import FeedKind
 
 log = logs.get(__name__)
@@ -90,9 +90,13 @@ def dispatch_due_prices(**_: object) -> int:
 def refresh_prices(*, venue: str, environment: str, symbols: list[str], **_: object) -> int:
     """Read one feed's prices and move what they concern."""
     moved = 0
-    bans.in_force(now=clock.now())
-    asked = [(venue, environment, symbols)]
-    for outcome in reading.read_prices(feeds=asked, now=clock.now()):
+    began_at = clock.now()
+    bans.in_force(now=began_at)
+    with rates.metering() as meter:
+        asked = [(venue, environment, symbols)]
+        outcomes = reading.read_prices(feeds=asked, now=began_at)
+    feeds.pace_prices(place=(venue, environment), weight=meter.weight, began_at=began_at)
+    for outcome in outcomes:
         moved += pricing.ingest_prices(outcome=outcome, now=clock.now())
     heartbeat.beat(cycle="prices", now=clock.now())
     return moved

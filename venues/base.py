@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 
 from positions.engine.types import ContractKind, MarginMode, Side
 from venues.errors import VenueError
@@ -66,13 +66,16 @@ class MarketSpec:
         return self.kind is not None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PositionReading:
+class PositionReading(NamedTuple):
     """One position as one answer of a venue shows it. Flat rows are not readings.
+
+    A tuple, made with keyword arguments: a frozen dataclass of so many fields takes four times
+    as long to make, which was a tenth of reading a row.
 
     slot                  "net" in one-way mode, "long" or "short" in hedge mode
     contracts             > 0; base quantity is contracts times contract size
     collateral            settle units, margin held by the position WITHOUT unrealised PnL
+    raw                   the row as the venue sent it
     maintenance_margin    settle units, as the venue says it
     maintenance_rate      fraction of notional, where the venue gives a rate and not an amount
     maintenance_amount    deduction from rate times notional; 0 where the rate is flat
@@ -80,7 +83,6 @@ class PositionReading:
     liquidation_price     the venue's word alone; never ours
     venue_time            the venue's own time of this row; None when it gives none
     margin_rule           key of the rule that the row shows; "": the adapter's rule_for says
-    raw                   the row as the venue sent it
     """
 
     market: MarketSpec
@@ -92,6 +94,7 @@ class PositionReading:
     mark_price: Figure
     collateral: Figure
     liquidation_price: Figure
+    raw: Mapping[str, Any]
     unrealized_pnl: Figure = NOT_READ
     leverage: Figure = NOT_READ
     index_price: Figure = NOT_READ
@@ -104,7 +107,6 @@ class PositionReading:
     auto_add_margin: bool | None = None
     venue_time: datetime | None = None
     margin_rule: str = ""
-    raw: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def identity(self) -> tuple[str, str, str]:
@@ -124,10 +126,11 @@ class Refusal:
 class Standing:
     """What backs the cross (or portfolio) positions of one scope, in the venue's own words.
 
-    settle    only positions that settle in this coin; "" all of the scope
-    ratio     required / equity of that pool, our convention: 1 is liquidation
-    equity    margin balance of the pool with unrealised PnL, settle units (USD where settle is "")
-    required  maintenance of the pool, the same units
+    settle     only positions that settle in this coin; "" all of the scope
+    ratio      required / equity of that pool, our convention: 1 is liquidation
+    equity     margin balance of the pool with unrealised PnL, settle units (USD where settle is "")
+    required   maintenance of the pool, the same units
+    is_shared  scopes of the account that tell of the same settle coin tell of one and the same pool
     """
 
     margin_mode: MarginMode
@@ -135,6 +138,7 @@ class Standing:
     settle: str = ""
     equity: Figure = NOT_READ
     required: Figure = NOT_READ
+    is_shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,15 +161,20 @@ class ScopeFailure:
 
 @dataclass(frozen=True, slots=True)
 class PositionEnd:
-    """A venue's own word that a life ended: closed, liquidated, deleveraged or settled."""
+    """A venue's own word that a life ended: closed, liquidated, deleveraged or settled.
+
+    reference    venue's id of the end, so that the same end told twice is counted once
+    margin_mode  of the position that ended, where another of this symbol and slot may be open;
+                 None: it is the only one
+    """
 
     symbol: str
     slot: str
     state: str
     at: datetime
     price: Figure = NOT_READ
-    # Venue's id of the end, so that the same end told twice is counted once.
     reference: str = ""
+    margin_mode: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

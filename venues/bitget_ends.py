@@ -47,7 +47,13 @@ async def read_end(*, client: VenueClient, part: Scope, api: Api, held: Held) ->
     if state is None:
         return None
     return PositionEnd(
-        symbol=held.symbol, slot=held.slot, state=state, at=at, price=price, reference=reference
+        symbol=held.symbol,
+        slot=held.slot,
+        state=state,
+        at=at,
+        price=price,
+        reference=reference,
+        margin_mode=held.margin_mode,
     )
 
 

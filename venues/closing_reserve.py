@@ -22,12 +22,12 @@ from __future__ import annotations
 from decimal import Decimal
 
 from positions.engine.types import ContractKind, Side
-from venues.figures import Figure
+from venues.figures import Figure, derive
 
 # A higher rate is no fee: what was compared is not an initial margin at this leverage.
 _HIGHEST_FEE = Decimal("0.005")
 NO_FEE = "it holds a reserve for the fee of closing, whose rate is not known"
-_ONE = Figure.derived(1)
+_NO_FEE = Figure.unknown(NO_FEE)
 
 
 def direction_of(*, kind: ContractKind, side: Side) -> int:
@@ -38,20 +38,23 @@ def direction_of(*, kind: ContractKind, side: Side) -> int:
 def reserve_in(*, initial_margin: Figure, value: Figure, leverage: Figure) -> Figure:
     """Return what an initial margin holds beyond value / leverage, settle units.
 
-    value  of the position at entry, settle units
+    value  > 0, of the position at entry, settle units
     Unknown where it holds no reserve, or more than a fee could be.
     """
-    reserve = initial_margin.minus(value.over(leverage))
-    share = reserve.over(value)
-    if share.value is None or not 0 < share.value < _HIGHEST_FEE:
-        return Figure.unknown(NO_FEE)
-    return reserve
+    reserve = derive(_beyond, initial_margin, value, leverage)
+    if reserve.value is None or value.value is None:
+        return _NO_FEE
+    return reserve if 0 < reserve.value < _HIGHEST_FEE * value.value else _NO_FEE
 
 
 def fee_rate_of(*, reserve: Figure, value: Figure, leverage: Figure, direction: int) -> Figure:
     """Return the fee rate, a fraction, behind the reserve of a margin opened at `leverage`."""
-    at_bankruptcy = value.minus(_signed(direction, value.over(leverage)))
-    return reserve.over(at_bankruptcy)
+
+    def rate(reserve: Decimal, value: Decimal, leverage: Decimal) -> Decimal:
+        at_bankruptcy = value - direction * (value / leverage)
+        return reserve / at_bankruptcy
+
+    return derive(rate, reserve, value, leverage)
 
 
 def without_reserve(*, held: Figure, value: Figure, fee_rate: Figure, direction: int) -> Figure:
@@ -61,9 +64,12 @@ def without_reserve(*, held: Figure, value: Figure, fee_rate: Figure, direction:
     value  of the position at entry, settle units
     Unknown where one of them is.
     """
-    fee_at_entry = value.times(fee_rate)
-    return held.minus(fee_at_entry).over(_ONE.minus(_signed(direction, fee_rate)))
+
+    def margin(held: Decimal, value: Decimal, rate: Decimal) -> Decimal:
+        return (held - value * rate) / (1 - direction * rate)
+
+    return derive(margin, held, value, fee_rate)
 
 
-def _signed(direction: int, figure: Figure) -> Figure:
-    return figure.times(Figure.derived(direction))
+def _beyond(initial: Decimal, value: Decimal, leverage: Decimal) -> Decimal:
+    return initial - value / leverage

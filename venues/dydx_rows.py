@@ -111,7 +111,11 @@ def read_pools(children: Sequence[Any]) -> list[Pool]:
 
 
 def _is_flat(each: Any) -> bool:
-    return isinstance(each, Mapping) and str(each.get("size")) in {"0", "0.0"}
+    try:
+        return Row(each).number("size").value == 0
+    except RowError:
+        # It is refused as a row, and counts among what draws on its subaccount.
+        return False
 
 
 def _read_quote(row: Row) -> Figure:

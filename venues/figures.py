@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from decimal import Context, Decimal, DecimalException, InvalidOperation
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from decimal import Context, Decimal, DecimalException, InvalidOperation, getcontext, setcontext
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, NamedTuple, TypeVar
 
 from positions.engine.types import Source
@@ -18,6 +20,10 @@ _CONTEXT = Context(prec=40)
 # Powers of ten that are within both limits, whatever the digits.
 _USUAL = 30
 _REASONS_KEPT = 4096
+_BY_ZERO = "divisor is 0"
+_NOT_COMPUTABLE = "not computable"
+
+_value_of = itemgetter(0)
 
 _Operation = Callable[[Decimal, Decimal], Decimal]
 
@@ -46,14 +52,7 @@ class Figure(NamedTuple):
     @classmethod
     def reported(cls, text: str) -> Figure:
         """Return the figure a venue printed; raises RowError unless it is a finite number."""
-        try:
-            value = Decimal(text)
-        except InvalidOperation:
-            raise RowError(f"{text[:40]!r} is not a number") from None
-        # The power of ten settles it for all but the oddest.
-        if not (-_USUAL < value.adjusted() < _USUAL and value.is_finite()):
-            _check_range(value, text)
-        return _make(Figure, (value, _REPORTED, "", text.strip()))
+        return _figure(text, "", (), "")
 
     @classmethod
     def derived(cls, value: Decimal | int) -> Figure:
@@ -90,7 +89,7 @@ class Figure(NamedTuple):
     def over(self, other: Figure) -> Figure:
         """Return the quotient, derived; unknown where either is or the divisor is 0."""
         if other.value == 0:
-            return Figure.unknown("divisor is 0")
+            return _unknown(_BY_ZERO)
         return self._with(other, _CONTEXT.divide)
 
     def magnitude(self) -> Figure:
@@ -105,23 +104,48 @@ class Figure(NamedTuple):
 
     def _with(self, other: Figure, operation: _Operation) -> Figure:
         if self.value is None or other.value is None:
-            return Figure.unknown(self.reason or other.reason)
+            return _unknown(self.reason or other.reason)
         try:
             return _make(Figure, (operation(self.value, other.value), _DERIVED, "", ""))
         except DecimalException:
-            return Figure.unknown("not computable")
+            return _unknown(_NOT_COMPUTABLE)
 
 
 # What Figure(…) does, without its keyword arguments.
 _make = tuple.__new__
-_reported = Figure.reported
 # Looking a member up in its enumeration takes as long as making a figure.
 _REPORTED, _DERIVED, _UNKNOWN = Source.REPORTED, Source.DERIVED, Source.UNKNOWN
 
 
-def _check_range(value: Decimal, text: str) -> None:
-    if not value.is_finite() or abs(value) > _LARGEST or 0 < abs(value) < _SMALLEST:
-        raise RowError(f"{text[:40]!r} is not a usable number")
+@contextmanager
+def exactly() -> Iterator[None]:
+    """Derive with 40 digits within; whoever reads many rows says so once (rows.read_rows)."""
+    usual = getcontext()
+    setcontext(_CONTEXT)
+    try:
+        yield
+    finally:
+        setcontext(usual)
+
+
+def derive(formula: Callable[..., Decimal], *figures: Figure) -> Figure:
+    """Return what `formula` makes of the values of `figures`, derived.
+
+    For a formula of several steps: one figure is made at the end in place of one a step. Unknown
+    where one of `figures` is, where the formula divides by 0 or where it has no value.
+    """
+    for figure in figures:
+        if figure[0] is None:
+            return _unknown(figure.reason)
+    if getcontext() is not _CONTEXT:
+        with exactly():
+            return derive(formula, *figures)
+    try:
+        return _make(Figure, (formula(*map(_value_of, figures)), _DERIVED, "", ""))
+    except ZeroDivisionError:
+        return _unknown(_BY_ZERO)
+    except DecimalException:
+        return _unknown(_NOT_COMPUTABLE)
 
 
 @lru_cache(_REASONS_KEPT)
@@ -165,33 +189,26 @@ class Row:
         A missing or null field, and any text in `none`, is unknown with `reason`. Anything else
         that is not a finite decimal number ("1,5", NaN, true, "") raises RowError.
         """
-        value = self.fields.get(name)
-        if value is None or (none and isinstance(value, str) and value.strip() in none):
-            return _unknown(reason)
-        if type(value) is not str:
-            if isinstance(value, bool) or not isinstance(value, _NUMERIC):
-                raise RowError(f"{name} is {type(value).__name__}, not a number")
-            value = str(value)
-        try:
-            return _reported(value)
-        except RowError as error:
-            raise RowError(f"{name}: {error}") from None
+        return _figure(self.fields.get(name), name, none, reason)
 
     def positive(
         self, name: str, *, none: tuple[str, ...] = ("", "0"), reason: str = NOT_GIVEN
     ) -> Figure:
         """Return a reported number above 0; zero in any spelling means that there is none."""
-        figure = self.number(name, none=none, reason=reason)
-        if figure.value is not None and figure.value <= 0:
-            return Figure.unknown(reason)
+        figure = _figure(self.fields.get(name), name, none, reason)
+        value = figure[0]
+        if value is not None and (not value or value.is_signed()):
+            return _unknown(reason)
         return figure
 
     def choice(self, name: str, **choices: _Choice) -> _Choice:
         """Return the choice named by a text field (case ignored); raises RowError otherwise."""
         value = self.text(name).lower()
-        if value not in choices:
-            raise RowError(f"{name} is {value[:40]!r}, not one of {', '.join(choices)}")
-        return choices[value]
+        try:
+            return choices[value]
+        except KeyError:
+            wanted = ", ".join(choices)
+            raise RowError(f"{name} is {value[:40]!r}, not one of {wanted}") from None
 
     def flag(self, name: str) -> bool | None:
         """Return a boolean, or None when the venue does not say."""
@@ -212,3 +229,38 @@ class Row:
     def row(self, name: str) -> Row:
         """Return a nested object; raises RowError when it is missing."""
         return Row(self.fields.get(name))
+
+
+# Called with values in their places: the many figures of a poll make its arguments' names cost.
+def _figure(value: Any, name: str, none: tuple[str, ...], reason: str) -> Figure:
+    """Return what a field says; `name` is for the error, the rest is as in Row.number."""
+    if type(value) is not str:
+        if value is None:
+            return _unknown(reason)
+        value = _text_of(value, name)
+    text = value.strip()
+    if text in none:
+        return _unknown(reason)
+    try:
+        exact = Decimal(text)
+    except InvalidOperation:
+        raise _refused(name, text, "is not a number") from None
+    # The power of ten settles it for all but the oddest.
+    if not (-_USUAL < exact.adjusted() < _USUAL and exact.is_finite()):
+        _check_range(exact, name, text)
+    return _make(Figure, (exact, _REPORTED, "", text))
+
+
+def _text_of(value: Any, name: str) -> str:
+    if isinstance(value, bool) or not isinstance(value, _NUMERIC):
+        raise RowError(f"{name} is {type(value).__name__}, not a number")
+    return str(value)
+
+
+def _check_range(value: Decimal, name: str, text: str) -> None:
+    if not value.is_finite() or abs(value) > _LARGEST or 0 < abs(value) < _SMALLEST:
+        raise _refused(name, text, "is not a usable number")
+
+
+def _refused(name: str, text: str, problem: str) -> RowError:
+    return RowError(f"{name}: {text[:40]!r} {problem}" if name else f"{text[:40]!r} {problem}")

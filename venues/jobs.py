@@ -68,9 +68,12 @@ class Seen:
     @property
     def markets(self) -> tuple[MarketSpec, ...]:
         """Each market of the positions seen, once."""
-        rows = (position.market for scope in self.scopes for position in scope.positions)
-        # By identity first: a market is hashed by all of its fields.
-        return tuple(dict.fromkeys({id(market): market for market in rows}.values()))
+        rows = [position.market for scope in self.scopes for position in scope.positions]
+        found = {id(market): market for market in rows}
+        # A market is hashed by all of its fields: only where two have one name.
+        if len({market.symbol for market in found.values()}) < len(found):
+            return tuple(dict.fromkeys(found.values()))
+        return tuple(found.values())
 
     def fail_rest(self, scopes: Sequence[str], error: VenueError) -> None:
         """Fail every part that has neither a reading nor a failure yet."""

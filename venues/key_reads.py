@@ -16,6 +16,7 @@ from venues.base import AccountOutcome, VenueAdapter
 from venues.errors import TimedOut, VenueError
 from venues.jobs import Job, explain, load_jobs
 from venues.key_facts import KeyFacts
+from venues.reading import settle_hosts
 
 log = logs.get(__name__)
 
@@ -56,7 +57,9 @@ def read_keys(
     work = loop.submit(_read_all(jobs, deadline_s=deadline_s, put=inbox.put))
     waves = -(-len(jobs) // settings.POLL_CONCURRENCY)
     try:
-        yield from _as_they_come(jobs, inbox, limit_s=waves * deadline_s + _SLACK_S)
+        for outcome in _as_they_come(jobs, inbox, limit_s=waves * deadline_s + _SLACK_S):
+            settle_hosts()
+            yield outcome
     finally:
         work.cancel()
 

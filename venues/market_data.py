@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from positions.engine.types import Tier
 from venues.figures import Figure
+
+# What a POST to one path for everything is about; ours and ccxt's bodies are JSON.
+_TYPE = re.compile(r'"type"\s*:\s*"(\w+)"')
 
 NOT_TOLD = Figure.unknown("this venue's adapter does not read it")
 
@@ -74,11 +79,44 @@ class DepthReading:
 
 @dataclass(frozen=True, slots=True)
 class RateBudget:
-    """How many requests one address may send to a venue: `requests` in `window_s` seconds.
+    """What one address may send to a venue: requests of a weight of `requests` in `window_s`.
 
     Stay below the venue's documented limit: other programs share the address.
+
+    weights  what a request weighs, 1 unless it is named here, by the first of: the "type" in the
+             body of a POST, "METHOD /path?symbol" where it is about one symbol, "METHOD /path"
     """
 
     requests: int
     window_s: float
     source: str = ""
+    weights: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def heaviest(self) -> int:
+        """The weight of the heaviest request."""
+        return max([1, *self.weights.values()])
+
+    @property
+    def per_s(self) -> float:
+        """The weight that may be sent in a second, in the long run."""
+        return self.requests / self.window_s
+
+    def weigh(self, *, method: str, path: str, query: str = "", body: str = "") -> int:
+        """Return what a request weighs."""
+        if not self.weights:
+            return 1
+        about = _TYPE.search(body) if body else None
+        names = [about.group(1)] if about else []
+        names += [f"{method} {path}?symbol"] if "symbol=" in query else []
+        return next(
+            (self.weights[name] for name in names if name in self.weights),
+            self.weights.get(f"{method} {path}", 1),
+        )
+
+    def weigh_line(self, line: str) -> int:
+        """Return what a request weighs that is kept as "METHOD /path?query body"."""
+        method, _, rest = line.partition(" ")
+        target, _, body = rest.partition(" ")
+        path, _, query = target.partition("?")
+        return self.weigh(method=method, path=path, query=query, body=body)

@@ -198,6 +198,7 @@ def _read_end(row: Row, *, name: str, held: Held) -> PositionEnd | None:
         price=row.positive("closeAvgPx"),
         # A position id lives on for 30 days and may have several ends.
         reference=f"okx-{row.text('posId')}-{row.text('uTime')}",
+        margin_mode=held.margin_mode,
     )
 
 

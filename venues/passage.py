@@ -7,6 +7,7 @@ from venues import bans
 from venues.breaker import Breaker
 from venues.errors import VenueError
 from venues.rates import Rate
+from venues.wire import Sent
 
 _DEFAULT_PAUSE_S = 1.0
 
@@ -50,13 +51,13 @@ class Passage:
         """Tell whether somebody waits for the rate budget."""
         return self._rate.is_scarce
 
-    async def enter(self, own: Pause) -> bool:
+    async def enter(self, own: Pause, sent: Sent) -> bool:
         """Wait for the budget, let a request pass, and tell whether it is the breaker's probe.
 
         Raises Banned, RateLimited or Unavailable, and then nothing may be sent.
         """
         self._check(own)
-        await self._rate.take()
+        await self._rate.take(self._rate.weigh(sent))
         # Whoever waited may have been overtaken by a ban or a pause.
         self._check(own)
         return self.breaker.enter()

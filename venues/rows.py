@@ -24,7 +24,7 @@ from venues.base import (
     VenueClient,
 )
 from venues.errors import BadAccount, UnreadableAnswer, VenueError, VenueRefused
-from venues.figures import Figure, Row, RowError
+from venues.figures import Figure, Row, RowError, exactly
 
 CROSS = "cross margin: the account's balance backs it"
 MODE_UNKNOWN = "the venue does not say whether the margin is isolated"
@@ -112,14 +112,15 @@ def read_rows(
     """
     kept: dict[tuple[str, str, str], PositionReading] = {}
     refusals: list[Refusal] = []
-    for each in rows:
-        try:
-            reading = read_row(Row(each))
-            if reading is not None:
-                _check_names(reading)
-                _keep(kept, reading)
-        except RowError as error:
-            refusals.append(Refusal(reason=str(error), venue_symbol=_name(each, symbol_field)))
+    with exactly():
+        for each in rows:
+            try:
+                reading = read_row(Row(each))
+                if reading is not None:
+                    _check_names(reading)
+                    _keep(kept, reading)
+            except RowError as error:
+                refusals.append(Refusal(reason=str(error), venue_symbol=_name(each, symbol_field)))
     return ScopeReading(scope=scope, positions=tuple(kept.values()), refusals=tuple(refusals))
 
 
@@ -182,6 +183,12 @@ def read_signed_size(size: Figure, *, slot: str) -> tuple[Side, Figure]:
     return side, size.magnitude()
 
 
+@lru_cache(_NAMES_KEPT)
+def exact(listed: float) -> Figure:
+    """Return what a listed contract says of itself, such as its size, as a derived figure."""
+    return Figure.derived(Decimal(str(listed)))
+
+
 def value_at(*, market: MarketSpec, contracts: Figure, price: Figure) -> Figure:
     """Return the value of a position in settle units, derived.
 
@@ -189,7 +196,8 @@ def value_at(*, market: MarketSpec, contracts: Figure, price: Figure) -> Figure:
     """
     if market.contract_size is None or market.kind is None:
         return Figure.unknown("the venue lists no such contract")
-    quantity = contracts.times(_exact(market.contract_size))
+    size = market.contract_size
+    quantity = contracts if size == 1 else contracts.times(exact(size))
     if market.kind is ContractKind.LINEAR:
         return quantity.times(price)
     if market.kind is ContractKind.INVERSE:
@@ -238,11 +246,6 @@ def _first_venue_error(errors: BaseExceptionGroup[BaseException]) -> BaseExcepti
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
-
-
-@lru_cache(_NAMES_KEPT)
-def _exact(size: float) -> Figure:
-    return Figure.derived(Decimal(str(size)))
 
 
 def _check_names(reading: PositionReading) -> None:

@@ -157,7 +157,7 @@ class Strict:
         text = body.decode() if isinstance(body, bytes) else body
         sent = Sent(method=method, path=path, url=url, headers=prepared, body=text)
         passage = self.wiring.passage
-        is_probe = await passage.enter(self.wiring.own_pause)
+        is_probe = await passage.enter(self.wiring.own_pause, sent)
         is_failure = None
         try:
             decoded = await self._exchange(log, sent)

@@ -22,6 +22,7 @@ def _level(severity: Severity, level: float | None = None, rearm: float | None =
 
 DELISTING = "Delisting"
 RULES_CHANGED = "Rules changed"
+VENUE_NOT_READ = "Venue not read"
 DEFAULT_RULES: tuple[dict[str, Any], ...] = (
     {
         "name": "Margin ratio",
@@ -77,6 +78,16 @@ DEFAULT_RULES: tuple[dict[str, Any], ...] = (
         "repeat_s": 86_400.0,
     },
     {
+        "name": VENUE_NOT_READ,
+        "kind": RuleKind.VENUE,
+        "levels": [
+            _level(Severity.WARNING, 0.5, 0.5),
+            _level(Severity.WARNING, 1.5, 1.5),
+            _level(Severity.CRITICAL, 2.5, 2.5),
+        ],
+        "repeat_s": 86_400.0,
+    },
+    {
         "name": "Liquidated or deleveraged",
         "kind": RuleKind.EVENT,
         "events": [EventKind.LIQUIDATED.value, EventKind.DELEVERAGED.value],
@@ -113,7 +124,7 @@ DEFAULT_RULES: tuple[dict[str, Any], ...] = (
 _LATER = tuple(
     rule
     for rule in DEFAULT_RULES
-    if rule["kind"] in {RuleKind.HYGIENE, RuleKind.REFUSALS}
+    if rule["kind"] in {RuleKind.HYGIENE, RuleKind.REFUSALS, RuleKind.VENUE}
     or rule["name"] in {DELISTING, RULES_CHANGED}
 )
 

@@ -25,14 +25,16 @@ NEW_LIFE = "a new life of the position began"
 RULE_OFF = "the rule was switched off"
 OUT_OF_SCOPE = "left the scope of the rule"
 ACCOUNT_OFF = "the account was switched off"
+VENUE_TOLD = "told of the venue as a whole"
 # Things a person did on purpose and need not be told.
-_QUIET = frozenset({RULE_OFF, OUT_OF_SCOPE, ACCOUNT_OFF, EXPIRED})
+_QUIET = frozenset({RULE_OFF, OUT_OF_SCOPE, ACCOUNT_OFF, EXPIRED, VENUE_TOLD})
 _RECOVERED = {
     RuleKind.THRESHOLD: "recovered",
     RuleKind.STALENESS: "seen again",
     RuleKind.KEY: "polled again",
     RuleKind.HYGIENE: "nothing is wrong with the key any more",
     RuleKind.REFUSALS: "every row is read again",
+    RuleKind.VENUE: "over",
 }
 # What an event left open leaves the list of what is open after this long.
 EVENT_LIFE = timedelta(days=1)
@@ -223,6 +225,8 @@ def _why_left(incident: Incident, rule: AlertRule) -> str:
             return f"the position was {position.state}"
         if position_subject(position).key != incident.subject:
             return NEW_LIFE
+    elif account is not None and is_watched(rule, Subject(incident.subject, account)):
+        return VENUE_TOLD if rule.is_enabled else RULE_OFF
     return OUT_OF_SCOPE if rule.is_enabled else RULE_OFF
 
 

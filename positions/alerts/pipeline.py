@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
-from positions.alerts import outbox, payload
+from positions.alerts import outbox, payload, places
 from positions.alerts.incidents import (
     EVENT_LIFE,
     Changes,
@@ -90,6 +91,7 @@ def evaluate(
 def evaluate_staleness(*, now: datetime) -> None:
     """Open one incident for each account that is not seen any more, and one for a refused key.
 
+    Where no account at a venue is seen, or it has banned us, that is one incident of the venue.
     Ends them when the account is seen again. Called every few seconds; it writes, and takes the
     team's turn, only where something moves.
     """
@@ -159,15 +161,18 @@ def _rules_of_teams() -> dict[int, list[AlertRule]]:
 def _load_sights() -> tuple[list[Account], dict[int, Sight]]:
     scopes: dict[int, list[datetime | None]] = defaultdict(list)
     refused: dict[int, int] = defaultdict(int)
-    entries = CoverageEntry.objects.values_list("account_id", "seen_at", "refused")
-    for account_id, seen_at, rows in entries:
+    silent: dict[int, bool] = {}
+    entries = CoverageEntry.objects.values_list("account_id", "seen_at", "refused", "error_kind")
+    for account_id, seen_at, rows, error_kind in entries:
         scopes[account_id].append(seen_at)
         refused[account_id] += rows
+        silent[account_id] = silent.get(account_id, True) and error_kind in places.SILENCES
     rows_of = Account.objects.select_related("key_check").defer("credentials", "options")
     accounts = list(rows_of.order_by("pk"))
     return accounts, {
-        account.pk: oldest_sight(
-            account=account, scopes=scopes[account.pk], refused=refused[account.pk]
+        account.pk: replace(
+            oldest_sight(account=account, scopes=scopes[account.pk], refused=refused[account.pk]),
+            is_venue_silent=silent.get(account.pk, False),
         )
         for account in accounts
     }
@@ -185,7 +190,12 @@ def _judge_accounts(
             switch_off([incident], changes)
         else:
             incidents[incident.rule_id].append(incident)
-    for rule, watch in watch_accounts(rules=rules, accounts=sights, now=now):
+    befalls = places.befallen(sights=sights, now=now) if rules else {}
+    told = places.told_as_one(rules=rules, sights=sights, befalls=befalls)
+    for rule, watch in [
+        *places.watch_places(rules=rules, sights=sights, befalls=befalls),
+        *watch_accounts(rules=rules, accounts=sights, now=now, told_as_one=told),
+    ]:
         follow(rule=rule, watch=watch, incidents=incidents.pop(rule.pk, []), changes=changes)
     for rule in rules:
         expire(incidents.pop(rule.pk, []), changes)

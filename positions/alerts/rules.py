@@ -27,6 +27,8 @@ class RuleKind(TextChoices):
     hygiene    what is wrong with an account's key (venues.hygiene.measure): 1 for each warning,
                100 for what must be changed at once
     refusals   rows of an account's latest answers that could not be read
+    venue      what befalls all accounts at a venue (positions.alerts.places): 1 its clock is more
+               than a second from ours, 2 it answers none of them, 3 it has banned our address
     event      something that happened to a position
     """
 
@@ -35,6 +37,7 @@ class RuleKind(TextChoices):
     KEY = "key"
     HYGIENE = "hygiene"
     REFUSALS = "refusals"
+    VENUE = "venue"
     EVENT = "event"
 
     @property

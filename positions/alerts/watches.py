@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -83,14 +83,22 @@ def watch_positions(
 
 
 def watch_accounts(
-    *, rules: Iterable[AlertRule], accounts: Sequence[Sight], now: datetime
+    *,
+    rules: Iterable[AlertRule],
+    accounts: Sequence[Sight],
+    now: datetime,
+    told_as_one: Collection[int] = (),
 ) -> list[tuple[AlertRule, Watch]]:
-    """Return the view of each rule about accounts: staleness, key, hygiene, refusals."""
+    """Return the view of each rule about accounts: staleness, key, hygiene, refusals.
+
+    told_as_one  ids of accounts whose venue as a whole is not seen: that is one incident of it
+    """
     subjects = [Subject(f"account:{sight.account.pk}", sight.account) for sight in accounts]
     is_polled = _bools(sight.account.is_enabled for sight in accounts)
+    is_alone = _bools(sight.account.pk not in told_as_one for sight in accounts)
     blocked = (1.0 if sight.account.blocked_reason else 0.0 for sight in accounts)
     values = {
-        RuleKind.STALENESS: _floats(_staleness(sight, now) for sight in accounts),
+        RuleKind.STALENESS: _floats(staleness_of(sight, now=now) for sight in accounts),
         RuleKind.KEY: _floats(blocked),
         RuleKind.HYGIENE: _floats(_hygiene(sight.account) for sight in accounts),
         RuleKind.REFUSALS: _floats(float(sight.refused) for sight in accounts),
@@ -101,7 +109,9 @@ def watch_accounts(
             Watch(
                 subjects,
                 values[RuleKind(rule.kind)],
-                is_polled & _in_scope(rule, subjects),
+                is_polled
+                & _in_scope(rule, subjects)
+                & (is_alone if rule.kind == RuleKind.STALENESS else is_polled),
                 is_worse_high=True,
             ),
         )
@@ -114,13 +124,15 @@ def watch_accounts(
 class Sight:
     """What was last seen of an account.
 
-    seen_at  when the part of it that was seen longest ago was seen
-    refused  rows of all parts that could not be read
+    seen_at          when the part of it that was seen longest ago was seen
+    refused          rows of all parts that could not be read
+    is_venue_silent  no part could be read at the latest attempt, for a reason of the venue
     """
 
     account: Account
     seen_at: datetime
     refused: int = 0
+    is_venue_silent: bool = False
 
 
 def oldest_sight(*, account: Account, scopes: Iterable[datetime | None], refused: int = 0) -> Sight:
@@ -167,7 +179,8 @@ def _in_scope(rule: AlertRule, subjects: Sequence[Subject]) -> Bools:
     return _bools(_is_covered(rule, subject) for subject in subjects)
 
 
-def _staleness(sight: Sight, now: datetime) -> float:
+def staleness_of(sight: Sight, *, now: datetime) -> float:
+    """Return the age of what was last seen in units of what its budget allows; NaN: blocked."""
     account = sight.account
     # Nobody polls an account whose key is refused: that is one incident, not two.
     if account.blocked_reason:

@@ -13,14 +13,24 @@ from positions.alerts.watches import unseen_scopes
 from positions.models import EventKind
 from positions.risk import registry as measures
 from riskhub import formatting
-from venues import hygiene
+from venues import bans, hygiene
 from venues.base import REGISTRY
+from venues.clocks import current_drifts
 from venues.hygiene import Finding, FindingSeverity
-from venues.models import Account
+from venues.models import Account, HostBan
 
 BEYOND = "beyond any limit"
 _HEADLINE_LENGTH = 300
 _MOST_NAMES = 3
+_HOUR_S = 3600.0
+
+
+def _hours_text(hours: float | None) -> str:
+    if hours is None:
+        return formatting.DASH
+    length = formatting.duration(abs(hours) * _HOUR_S)
+    return length if hours > 0 else f"over for {length}"
+
 
 _BY_UNIT: Mapping[str, Callable[[float | None], str]] = {
     "fraction": formatting.percent,
@@ -31,6 +41,7 @@ _BY_UNIT: Mapping[str, Callable[[float | None], str]] = {
     "price": formatting.price,
     "x": formatting.leverage,
     "daily sigmas": formatting.sigmas,
+    "hours": _hours_text,
 }
 _EVENTS: Mapping[str, str] = {
     EventKind.LIQUIDATED: "was liquidated",
@@ -60,6 +71,9 @@ def subject_text(incident: Incident) -> str:
     """Return what an incident is about: "BTC/USDT:USDT long on Binance main"."""
     position, account = incident.position, incident.account
     place = place_text(account) if account else ""
+    if account and incident.rule and incident.rule.kind == RuleKind.VENUE:
+        adapter = REGISTRY.get(account.venue)
+        return f"All accounts at {adapter.label if adapter else account.venue}"
     if position is None:
         return place
     return f"{position.market.symbol} {position.side} on {place}"
@@ -119,10 +133,10 @@ def _condition_text(
         return "is not watched any more"
     if rule.kind == RuleKind.KEY:
         return f"is not polled any more: {account.blocked_reason}"
-    if rule.kind == RuleKind.HYGIENE:
-        return _findings_text(account)
-    if rule.kind == RuleKind.REFUSALS:
-        return _refusals_text(account)
+    if rule.kind in _OF_ACCOUNTS:
+        return _OF_ACCOUNTS[RuleKind(rule.kind)](account)
+    if rule.kind == RuleKind.VENUE:
+        return _venue_text(account, incident.value, now)
     passed = formatting.duration(now - seen_at) if seen_at else formatting.DASH
     parts = _listed(unseen_scopes(account=account, now=now))
     return f"has not been seen completely for {passed}{f' ({parts})' if parts else ''}"
@@ -153,6 +167,30 @@ def _refusals_text(account: Account) -> str:
     where = _listed(sorted(entry.scope for entry in parts))
     rows = "row that cannot" if total == 1 else "rows that cannot"
     return f"has {formatting.count(total)} {rows} be read{f' ({where})' if where else ''}"
+
+
+_OF_ACCOUNTS: Mapping[RuleKind, Callable[[Account], str]] = {
+    RuleKind.HYGIENE: _findings_text,
+    RuleKind.REFUSALS: _refusals_text,
+}
+
+
+def _venue_text(account: Account, value: float | None, now: datetime) -> str:
+    """Return what befalls a venue; the ladder's order is that of positions.alerts.places."""
+    ban = next((row for row in bans.current_bans(now=now) if _is_at(row, account)), None)
+    if ban is not None:
+        until = formatting.timestamp(ban.until)
+        return f"are not read before {until}: the venue has banned this machine's address"
+    drift = next((each for each in current_drifts() if each.venue == account.venue), None)
+    if drift is not None and (value or 0.0) <= 1.0:
+        seconds = abs(drift.milliseconds) / 1000
+        return f"are signed for a clock that is {seconds:.1f} s from the venue's; set it (NTP)"
+    told = next((entry.error for entry in account.coverage.all() if entry.error), "")
+    return f"are not seen any more{f'. {told}' if told else ''}"
+
+
+def _is_at(ban: HostBan, account: Account) -> bool:
+    return (ban.venue, ban.environment) == (account.venue, account.environment)
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -18,6 +18,7 @@ from positions.coverage import (
     PartSight,
     Sights,
     SightState,
+    refused_of,
     sights_of,
 )
 from positions.models import Position
@@ -104,7 +105,7 @@ def part_document(part: PartSight) -> dict[str, Any]:
         "age": decimal_string(part.age.share),
         "seen_at": iso(entry.seen_at) if entry else None,
         "rows": entry.rows if entry else None,
-        "refused": entry.refused if entry else None,
+        "refused": refused_of(entry),
         "refusals": resources.exact(entry.refusals) if entry else [],
         "tried_at": iso(entry.tried_at) if entry else None,
         "error_kind": (entry.error_kind if entry else "") or None,

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from positions.coverage import refused_of
 from positions.freshness import is_stale, stale_after_s
 from positions.pages.headline import Sentence, account_name
 from positions.selectors import AccountCoverage
@@ -195,7 +196,7 @@ def _scope_row(entry: CoverageEntry, *, lines: Sequence[str]) -> dict[str, Any]:
         "name": entry.scope,
         "seen_at": entry.seen_at,
         "rows": formatting.count(entry.rows),
-        "refused": entry.refused,
+        "refused": refused_of(entry),
         "refusals": refusals,
         "more_refusals": more,
         "tried_at": entry.tried_at,

@@ -9,7 +9,7 @@ from typing import Any
 from django.http import QueryDict
 from django.urls import reverse
 
-from positions.coverage import Answer, FeedSight, PartSight, Sights, SightState
+from positions.coverage import Answer, FeedSight, PartSight, Sights, SightState, refused_of
 from positions.models import Position
 from positions.pages.accounts import LATE, NOT_YET, refusal_rows
 from positions.pages.headline import Sentence
@@ -140,7 +140,7 @@ def part_row(part: PartSight) -> dict[str, Any]:
         "answer_tone": tone,
         "answer_why": why,
         "rows": formatting.count(entry.rows if entry else None),
-        "refused": formatting.count(entry.refused if entry else None),
+        "refused": formatting.count(refused_of(entry)),
         "refusals": refusals,
         "more_refusals": more,
         "seen_at": entry.seen_at if entry else None,
@@ -204,7 +204,7 @@ def filter_fields(parts: Sequence[PartSight], *, wanted: Wanted) -> list[dict[st
 
 
 def _field(name: str, label: str, choices: dict[str, str], chosen: str) -> dict[str, Any]:
-    values = [("", "all"), *sorted(choices.items(), key=lambda pair: pair[1].lower())]
+    values = [("", "All"), *sorted(choices.items(), key=lambda pair: pair[1].lower())]
     return {
         "name": name,
         "label": label,

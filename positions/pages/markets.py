@@ -12,6 +12,7 @@ from positions.announcements import Moved, preview
 from positions.engine.types import ContractKind, Severity
 from positions.feeds import budget_s
 from positions.freshness import stale_after_s
+from positions.market_changes import TIERS
 from positions.models import Position
 from positions.pages.headline import Sentence
 from positions.pages.rules import (
@@ -28,6 +29,7 @@ from venues import registry
 from venues.models import AnnouncedChange, Feed, FeedKind, Market, MarketChange, TierTable
 
 _SOON = timedelta(days=7)
+_MOST_NAMES = 3
 Feeds = Mapping[tuple[str, str, str], Feed]
 
 
@@ -36,22 +38,29 @@ def markets_sentence(rows: Sequence[Market], *, now: datetime) -> Sentence:
     held = [row for row in rows if getattr(row, "held", 0)]
     if not held:
         return Sentence(before="No market is held", severity=Severity.UNKNOWN)
-    ending = [row for row in held if row.delists_at and row.delists_at - now <= _SOON]
+    ended = [row for row in held if row.delists_at and row.delists_at <= now]
+    ending = [row for row in held if row.delists_at and now < row.delists_at <= now + _SOON]
     waiting = [each for row in held for each in _announced(row)]
     count = f"{formatting.count(len(held))} {'market' if len(held) == 1 else 'markets'}"
-    if ending:
-        names = ", ".join(row.symbol for row in ending[:3])
+    if ended:
         return Sentence(
-            before=f"{formatting.count(len(ending))} of {count} held ends within a week",
-            severity=Severity.WARNING,
-            sub=f"{names}{' and more' if len(ending) > 3 else ''}.",  # noqa: PLR2004
+            before=f"{_some(ended, 'has', 'have', of=count)} ended",
+            severity=Severity.CRITICAL,
+            sub=f"{_names(ended)}.",
         )
-    unlisted = [row.symbol for row in held if not row.is_known]
-    if unlisted:
+    if ending:
         return Sentence(
-            before=f"{formatting.count(len(unlisted))} of {count} held is not listed by its venue",
+            before=f"{_some(ending, 'ends', 'end', of=count)} within a week",
+            severity=Severity.WARNING,
+            sub=f"{_names(ending)}.",
+        )
+    unlisted = [row for row in held if not row.is_known]
+    if unlisted:
+        of = "its venue" if len(unlisted) == 1 else "their venues"
+        return Sentence(
+            before=f"{_some(unlisted, 'is', 'are', of=count)} not listed by {of}",
             severity=Severity.UNKNOWN,
-            sub=f"{', '.join(unlisted[:3])}: without a contract’s terms no risk can be computed.",
+            sub=f"{_names(unlisted)}: without a contract’s terms no risk can be computed.",
         )
     if waiting:
         nearest = min(each.effective_at for each in waiting)
@@ -61,6 +70,16 @@ def markets_sentence(rows: Sequence[Market], *, now: datetime) -> Sentence:
             severity=Severity.CALM,
         )
     return Sentence(before=f"{count} held, no change of rules is announced", severity=Severity.CALM)
+
+
+def _some(rows: Sequence[Market], one: str, many: str, *, of: str) -> str:
+    return f"{formatting.count(len(rows))} of {of} held {one if len(rows) == 1 else many}"
+
+
+def _names(rows: Sequence[Market]) -> str:
+    names = [f"{row.symbol} on {registry.label(row.venue)}" for row in rows]
+    names = list(dict.fromkeys(names))
+    return ", ".join(names[:_MOST_NAMES]) + (" and more" if len(names) > _MOST_NAMES else "")
 
 
 def _announced(market: Market) -> Sequence[AnnouncedChange]:
@@ -80,7 +99,7 @@ def market_row(market: Market, *, feeds: Feeds, now: datetime) -> dict[str, Any]
         "symbol": market.symbol,
         "venue": registry.label(market.venue),
         "environment": market.environment,
-        "kind": market.kind or formatting.DASH,
+        "kind": market.kind,
         "held": getattr(market, "held", 0),
         "marks": _marks(market, now),
         "rules": rules_words(market),
@@ -114,14 +133,14 @@ def rules_words(market: Market) -> dict[str, Any]:
     }
 
 
-def limits_words(market: Market) -> str:
-    """Return the limits in a few words; "—" where none is told."""
+def limits_words(market: Market) -> list[str]:
+    """Return the limits in a few words each; "—" where none is told."""
     leverage, least = market.max_leverage, market.min_contracts
     parts = [
         f"up to {formatting.leverage(leverage)}" if leverage else "",
         f"orders from {formatting.quantity(least)}" if least else "",
     ]
-    return ", ".join(part for part in parts if part) or formatting.DASH
+    return [part for part in parts if part] or [formatting.DASH]
 
 
 def funding_words(market: Market) -> str:
@@ -180,19 +199,25 @@ def market_context(
         "table": _version_row(in_force, market) if in_force else None,
         "older": [_version_row(row, market) for row in older],
         "news": [_news_row(change) for change in _news(market)[:50]],
-        "waiting": [
-            {
-                **_waiting_row(each, now),
-                "moved": _moved_rows(each, positions, now),
-                "steps": step_rows(each.change.get("tiers", ()), unit=_floor_unit(market)),
-            }
-            for each in _announced(market)
-        ],
+        "waiting": [_waiting_card(each, market, positions, now) for each in _announced(market)],
         "ages": [
             {"name": name, **feed_row(feeds.get((market.venue, market.environment, kind)))}
             for name, kind in _FEEDS
             if (market.venue, market.environment, kind) in feeds
         ],
+    }
+
+
+def _waiting_card(
+    announced: AnnouncedChange, market: Market, positions: Sequence[Position], now: datetime
+) -> dict[str, Any]:
+    moved = _moved_rows(announced, positions, now)
+    return {
+        **_waiting_row(announced, now),
+        "moved": moved,
+        # A table is what a holder wants to see the effect of, also where it has none.
+        "is_moving": announced.kind == TIERS or any(each["is_moved"] for each in moved),
+        "steps": step_rows(announced.change.get("tiers", ()), unit=_floor_unit(market)),
     }
 
 

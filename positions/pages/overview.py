@@ -23,6 +23,7 @@ from riskhub.teams.models import Team
 from venues import registry
 
 _BOOKS = {"0": "real", "1": "simulated"}
+_AMOUNTS = ("collateral_usd", "unrealized_pnl_usd")
 _NO_DOLLARS = "no US dollar price is known"
 
 
@@ -62,6 +63,7 @@ def overview_context(found: Overview, *, asked: Asked, now: datetime) -> dict[st
         **summary_context(found.summary, asked=asked, now=now),
         "rows": build_rows(found.rows, now=now),
         "gone": build_rows(found.gone, now=now),
+        "is_in_coins": any(_is_in_coins(position) for position in found.rows),
         "live_states": LIVE_STATES,
         "total_rows": found.total_rows,
         "compartments": found.compartments if found.rows else None,
@@ -76,6 +78,13 @@ def overview_context(found: Overview, *, asked: Asked, now: datetime) -> dict[st
         "is_filtered": found.filters.is_active,
         "more": max(found.total_rows - len(found.rows), 0),
     }
+
+
+def _is_in_coins(position: Position) -> bool:
+    """Tell whether its amounts stand in coins, which are longer than dollars."""
+    return any(
+        shown(position, name).is_in_coins for name in ("collateral_usd", "unrealized_pnl_usd")
+    )
 
 
 def summary_context(summary: Summary, *, asked: Asked, now: datetime) -> dict[str, Any]:

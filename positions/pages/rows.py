@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from positions.engine.types import MarginMode, PositionState
 from positions.freshness import is_stale, stale_after_s
-from positions.live_cells import Shown, is_bankrupt, shown, sort_key
+from positions.live_cells import Shown, is_bankrupt, is_ranked_apart, shown, sort_key
 from positions.models import Position
 from positions.pages.rules import Mark, market_marks
 from venues import registry
@@ -39,6 +39,7 @@ class Row:
     marks     what must be known of its market, such as a delisting
     at        when its newest figure arrived: of the reading or of the price
     budget_s  seconds after which its age is stale
+    rank      the distance of the account behind a cross position, where that orders it
     """
 
     id: str
@@ -58,6 +59,7 @@ class Row:
     at: datetime
     budget_s: float
     cells: Mapping[str, Shown]
+    rank: Shown | None
 
 
 def build_row(position: Position, *, now: datetime) -> Row:
@@ -81,6 +83,7 @@ def build_row(position: Position, *, now: datetime) -> Row:
         at=max(position.received_at, position.price_received_at or position.received_at),
         budget_s=stale_after_s(position.account.poll_budget_s),
         cells={name: shown(position, name) for name in COLUMNS},
+        rank=shown(position, "rank_distance") if is_ranked_apart(position) else None,
     )
 
 

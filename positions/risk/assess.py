@@ -25,6 +25,7 @@ NO_MARK = "no mark price"
 NO_SIZE = "no size"
 NO_FORECAST = "not forecast: no volatility is known for this market"
 NOT_CONTAINED = "auto-add-margin is on: the loss may draw on the free balance"
+BANKRUPT = "bankrupt"
 NO_SWITCH = "the auto-add-margin switch could not be read"
 
 
@@ -140,7 +141,7 @@ def _assess_one(exposure: Exposure, solution: Solution, row: int | None) -> Asse
     cells |= dict.fromkeys(FORECASTS, Cell(None, Source.UNKNOWN, NO_FORECAST))
     state = State(0) if row is None else State(int(solution.state[row]))
     distance = cells["liquidation_distance"].value
-    is_bankrupt = State.BANKRUPT in state
+    is_bankrupt = State.BANKRUPT in state or _is_lost(exposure.pool)
     return Assessment(
         cells=cells,
         severity=severity(
@@ -207,6 +208,11 @@ def _why(exposure: Exposure, reason: str) -> str:
     if reason == "unknown: no collateral" and exposure.no_collateral_reason:
         return exposure.no_collateral_reason
     return reason.removeprefix("unknown: ")
+
+
+def _is_lost(pool: Cell | None) -> bool:
+    """Tell whether nothing is left of the account behind a position."""
+    return pool is not None and pool.reason == BANKRUPT
 
 
 def _acted_on(exposure: Exposure, engine: Cell) -> Cell:

@@ -22,6 +22,8 @@ ONLY_OWNERS = (
     "Only an owner of a team can announce changes of rules: they hold for every team of this "
     "installation."
 )
+_BY_ITSELF = "The change was announced; it comes into force by itself."
+_AT_ONCE = "The change was announced; its time is past, so that it comes into force at once."
 _PER_PAGE = 50
 
 
@@ -29,14 +31,15 @@ _PER_PAGE = 50
 def markets(request: HttpRequest) -> HttpResponse:
     """Every market that the team holds, those that end first, with rules and what will change."""
     team, now = team_of(request), clock.now()
-    rows = market_selectors.with_rules(market_selectors.held_markets(team=team))
+    rows = list(market_selectors.with_announced(market_selectors.held_markets(team=team)))
     page = Paginator(rows, _PER_PAGE).get_page(request.GET.get("page", "").replace("\0", ""))
     shown = list(page)
+    market_selectors.fetch_rules(shown)
     feeds = market_selectors.feeds_of(markets=shown)
     context = {
         "now": now,
         "page": page,
-        "sentence": pages.markets_sentence(shown, now=now),
+        "sentence": pages.markets_sentence(rows, now=now),
         "markets": [pages.market_row(row, feeds=feeds, now=now) for row in shown],
     }
     return render_page(
@@ -49,7 +52,7 @@ def market(request: HttpRequest, market_id: int) -> HttpResponse:
     """One market: its tables, limits, what changed, what is announced, and the form for more."""
     team = team_of(request)
     row = _find(team, market_id)
-    return _page(request, team, row, AnnouncementForm(market=row))
+    return _page(request, team, row, AnnouncementForm(market=row, now=clock.now()))
 
 
 @require_POST
@@ -58,7 +61,7 @@ def announce(request: HttpRequest, market_id: int) -> HttpResponse:
     team = team_of(request)
     row = _find(team, market_id)
     _refuse_others(request)
-    form = AnnouncementForm(request.POST, market=row)
+    form = AnnouncementForm(request.POST, market=row, now=clock.now())
     if not form.is_valid() or "preview" in request.POST:
         return _page(request, team, row, form)
     try:
@@ -69,12 +72,12 @@ def announce(request: HttpRequest, market_id: int) -> HttpResponse:
             note=form.cleaned_data["note"],
             team=team,
             user=user_of(request),
-            now=clock.now(),
+            now=form.now,
         )
     except AnnouncementError as error:
-        form.add_error("effective_at", str(error))
+        form.add_error(None, str(error))
         return _page(request, team, row, form)
-    messages.success(request, "The change was announced; it comes into force by itself.")
+    messages.success(request, _AT_ONCE if form.is_at_once else _BY_ITSELF)
     return redirect("market", market_id=row.pk)
 
 
@@ -107,7 +110,7 @@ def _refuse_others(request: HttpRequest) -> None:
 
 
 def _page(request: HttpRequest, team: Team, row: Market, form: AnnouncementForm) -> HttpResponse:
-    now = clock.now()
+    now = form.now
     positions = market_selectors.held_positions(team=team, market=row)
     context = pages.market_context(
         row,
@@ -130,6 +133,7 @@ def _page(request: HttpRequest, team: Team, row: Market, form: AnnouncementForm)
             "form": form,
             "is_owner": is_owner(request),
             "is_previewed": is_previewed,
+            "is_at_once": is_previewed and form.is_at_once,
             "moved": pages.moved_rows(moved),
         },
     )

@@ -167,7 +167,7 @@ def test_a_team_of_an_earlier_release_gets_the_new_rules_once(team):
         defaults.ensure_defaults(team=team, now=NOW)
 
     kinds = sorted(AlertRule.objects.filter(team=team).values_list("kind", flat=True))
-    assert kinds == ["event", "hygiene", "refusals", "staleness", "threshold"]
+    assert kinds == ["event", "hygiene", "refusals", "staleness", "threshold", "venue"]
 
 
 def test_a_rule_of_the_new_kinds_that_was_switched_off_stays_so(team):

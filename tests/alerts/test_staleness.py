@@ -141,7 +141,7 @@ def test_queries_do_not_grow_with_accounts(team, channel, django_assert_num_quer
     for _ in range(30):
         make_coverage(make_account(team))
 
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(6):
         pipeline.evaluate_staleness(now=later(5))
 
 

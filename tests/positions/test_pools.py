@@ -142,3 +142,73 @@ def test_a_ratio_beyond_1_ranks_before_everything_alive():
     store(poll(account, cross(), standings=[lost]))
 
     assert Position.objects.get().rank_distance == pytest.approx(-150 / 60_000)
+
+
+def store_parts(account, *parts: tuple[str, PositionReading, Standing]) -> None:
+    told = [
+        replace(poll(account, held, standings=[of]).scopes[0], scope=scope)
+        for scope, held, of in parts
+    ]
+    store(replace(outcome(account), scopes=tuple(told)))
+
+
+def test_a_pool_that_spans_the_parts_of_an_account_is_measured_with_all_of_them():
+    account = make_account()
+    # A part is asked a moment after the other: its figures are not the same to the last digit.
+    later = standing(is_shared=True, equity=Figure.reported("999"))
+
+    store_parts(
+        account,
+        ("linear", cross(), standing(is_shared=True)),
+        ("other", cross("SOL/USDT:USDT"), later),
+    )
+
+    # 99 left, as the worse of the two says, over 120,000 of value.
+    assert {row.rank_distance for row in Position.objects.all()} == {99 / 120_000}
+
+
+def test_parts_of_an_account_with_pools_of_their_own_are_apart():
+    account = make_account()
+
+    store_parts(
+        account,
+        ("subaccount:0", cross(), standing()),
+        ("subaccount:1", cross("SOL/USDT:USDT"), standing()),
+    )
+
+    assert {row.rank_distance for row in Position.objects.all()} == {100 / 60_000}
+
+
+@pytest.mark.parametrize("ratio", [Figure.unknown("bankrupt"), Figure.reported("-1.5")])
+def test_an_account_that_has_lost_everything_is_critical_and_ranks_first(ratio):
+    account = make_account()
+    lost = standing(ratio=ratio, equity=Figure.reported("-300"))
+    far = cross(liquidation_price=Figure.reported("30000"))
+
+    store(poll(account, far, reading(), standings=[lost]))
+
+    first, _ = live_positions(team=account.team, now=at(1))
+    assert first.rank_distance == pytest.approx(-1_200 / 60_000)
+    assert (first.margin_ratio, first.severity) == (None, "critical")
+    assert first.provenance.reasons["margin_ratio"] == "bankrupt"
+
+
+def test_a_lost_account_whose_requirement_is_not_told_ranks_first_too():
+    account = make_account()
+    bare = {"settle": "", "required": Figure.unknown("-"), "equity": Figure.reported("0")}
+    lost = standing(ratio=Figure.unknown("bankrupt"), **bare)
+
+    store(poll(account, cross(), standings=[lost]))
+
+    assert Position.objects.get().rank_distance == -1.0
+
+
+def test_a_ratio_of_0_beside_open_positions_is_no_ratio():
+    account = make_account()
+    empty = standing(ratio=Figure.derived(0), required=Figure.reported("0"))
+
+    store(poll(account, cross(), standings=[empty]))
+
+    held = Position.objects.get()
+    assert held.margin_ratio is None
+    assert "nothing is required" in held.provenance.reasons["margin_ratio"]

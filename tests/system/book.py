@@ -18,6 +18,7 @@ _BTC_BRACKETS = [
     {"bracket": 2, "notionalFloor": 50_000, "maintMarginRatio": 0.005, "cum": 50.0},
 ]
 _ETH_BRACKETS = [{"bracket": 1, "notionalFloor": 0, "maintMarginRatio": 0.005, "cum": 0.0}]
+_PAST = ("forceOrders", "userTrades", "income")
 RISK = "/fapi/v3/positionRisk"
 INVERSE_RISK = "/dapi/v1/positionRisk"
 
@@ -64,6 +65,8 @@ def binance(*rows: dict[str, Any], inverse: bool = False) -> tuple[Call, ...]:
         answering(RISK, list(rows)),
         answering(INVERSE_RISK, bitcoin if inverse else []),
         *others,
+        # No order, trade or settlement tells of an end: what is missing stays gone, unexplained.
+        *(answering(f"/{api}/v1/{name}", []) for api in ("fapi", "dapi") for name in _PAST),
         _brackets("BTCUSDT", _BTC_BRACKETS),
         _brackets("ETHUSDT", _ETH_BRACKETS),
     )
@@ -129,6 +132,19 @@ def binance_prices(*, mark: float, at_ms: int) -> tuple[Call, ...]:
     return (
         answering("/fapi/v1/premiumIndex", {**prices, **funding}),
         answering("/fapi/v1/assetIndex", index),
+    )
+
+
+def binance_market(*, mark: float, at_ms: int) -> tuple[Call, ...]:
+    """Return what is read of BTCUSDT beside its prices: funding intervals, hours, order book."""
+    hour_ms = at_ms - at_ms % 3_600_000
+    price = f"{mark:.1f}"
+    hour = [hour_ms, *[price] * 4, "12.5", hour_ms + 3_599_999, "0", 1, "0", "0", "0"]
+    levels = {"bids": [[f"{mark - 1:.1f}", "3"]], "asks": [[f"{mark + 1:.1f}", "3"]]}
+    return (
+        answering("/fapi/v1/fundingInfo", []),
+        answering("/fapi/v1/klines", [hour]),
+        answering("/fapi/v1/depth", {"lastUpdateId": 1, "E": at_ms, "T": at_ms, **levels}),
     )
 
 

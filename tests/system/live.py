@@ -71,7 +71,8 @@ class Live:
         at_ms = clock.to_milliseconds(clock.now())
         row = book.binance_long(amount=amount, mark=mark, at_ms=at_ms)
         prices = book.binance_prices(mark=mark, at_ms=at_ms)
-        calls = (*book.binance(row), *prices, *book.binance_key())
+        market = book.binance_market(mark=mark, at_ms=at_ms)
+        calls = (*book.binance(row), *prices, *market, *book.binance_key())
         return self.venues.compose("binance", label, *calls)
 
     def add_account(self, label: str, *, mark: float = 64_000) -> Account:

@@ -18,7 +18,7 @@ from tests.system import book
 from tests.system.steps import travel
 from tests.venues.probe import API_KEY, SECRET
 from tests.venues.replay import new_replay, serving
-from venues import client, services
+from venues import rates, services
 
 _STEP_S = 60
 
@@ -83,12 +83,9 @@ def effects() -> dict[str, Any]:
 
 
 def unthrottle() -> None:
-    """Waiting for the rate limit of a venue on loopback would prove nothing."""
-    make = client.make_exchange
+    """Waiting for the rate budget of a venue on loopback would prove nothing."""
 
-    def make_unthrottled(*args: Any) -> Any:
-        exchange = make(*args)
-        exchange.enableRateLimit = False
-        return exchange
+    async def take(_: rates.Rate, __: int = 1) -> None:
+        return
 
-    client.make_exchange = make_unthrottled
+    rates.Rate.take = take

@@ -21,25 +21,12 @@ from tests.factories import look_at_keys, make_team
 from tests.venues import corpus
 from tests.venues.reading_checks import account_of
 from tests.venues.replay import Fault, Replay
-from venues import client, reading, registry, services
+from venues import reading, registry, services
 from venues.models import Account, CoverageEntry
 
 pytestmark = pytest.mark.django_db
 VENUES = ("binance", "bybit", "okx", "hyperliquid", "bitget")
 HELD = "positions_long"
-
-
-@pytest.fixture(autouse=True)
-def unthrottled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Waiting for the rate limit of a venue on loopback would prove nothing."""
-    make = client.make_exchange
-
-    def make_unthrottled(*args: Any) -> Any:
-        exchange = make(*args)
-        exchange.enableRateLimit = False
-        return exchange
-
-    monkeypatch.setattr(client, "make_exchange", make_unthrottled)
 
 
 @dataclass

@@ -66,7 +66,7 @@ def test_the_fills_say_how_each_side_of_a_hedge_ended(replay: Replay) -> None:
 def test_a_close_by_the_owner_is_closed(replay: Replay) -> None:
     [end] = read_ends(replay, missing("ETH/USDT:USDT", "net", "cross"))
 
-    assert (end.state, end.slot) == (PositionState.CLOSED, "net")
+    assert (end.state, end.slot, end.margin_mode) == (PositionState.CLOSED, "net", "cross")
 
 
 def test_a_life_of_another_margin_mode_is_not_the_one_missing(replay: Replay) -> None:

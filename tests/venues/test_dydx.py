@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -14,7 +15,7 @@ from positions.engine.batch import build_batch
 from positions.engine.solver import solve
 from positions.engine.types import ContractKind, MarginMode, PositionState, Terms, Tier
 from tests.venues import corpus
-from tests.venues.fake_client import FakeClient, read_scope
+from tests.venues.fake_client import FakeClient, read_prices, read_scope
 from tests.venues.own_answers import ask, check_standings, check_tiers, own
 from tests.venues.reading_checks import check_scope, read_account
 from tests.venues.replay import Replay
@@ -458,3 +459,23 @@ def price_of(held: PositionReading) -> float:
         fee_rate=0.0,
     )
     return float(solve(build_batch(terms=[terms])).liquidation_price[0])
+
+
+@pytest.mark.parametrize("size", ["0", "0.00", "-0"])
+def test_a_flat_row_beside_a_position_makes_it_no_cross_one(size: str) -> None:
+    [held] = read(child(128, row(), row(size), quote="-50", equity="60")).positions
+
+    assert held.margin_mode is MarginMode.ISOLATED
+
+
+@pytest.mark.parametrize(("markets", "requests"), [(3, 3), (4, 1)])
+def test_the_prices_of_many_markets_are_one_request(markets: int, requests: int) -> None:
+    listed = [
+        replace(BTC, symbol=f"C{index}/USDC:USDC", venue_symbol=f"C{index}-USD")
+        for index in range(markets)
+    ]
+    fake = FakeClient({MARKETS: {"markets": {}}}, markets=listed)
+
+    read_prices("dydx", [each.symbol for each in listed], fake)
+
+    assert len(fake.asked) == requests

@@ -167,6 +167,7 @@ def test_an_exchange_of_its_own_backs_its_cross_positions() -> None:
     assert (found.equity.text, found.required.text) == ("40.0", "5.0")
     assert found.ratio.source is Source.DERIVED
     assert found.ratio.number == 0.125
+    assert not found.is_shared
 
 
 def test_a_unified_account_is_backed_by_its_coin_over_all_exchanges_of_it() -> None:
@@ -182,6 +183,7 @@ def test_a_unified_account_is_backed_by_its_coin_over_all_exchanges_of_it() -> N
     found = standing(fake)
 
     assert (found.equity.value, found.required.value) == (Decimal(120), Decimal(12))
+    assert found.is_shared
     assert found.ratio.number == 0.1
     assert found.equity.source is Source.DERIVED
 

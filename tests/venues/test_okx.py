@@ -226,6 +226,7 @@ def test_an_end_is_that_of_its_own_margin_mode(
     [end] = ends_of(replay, lost("BTC/USDT:USDT", mode=mode))
 
     assert (end.symbol, end.slot, end.state) == ("BTC/USDT:USDT", "net", state)
+    assert end.margin_mode == mode
     assert shown(end.price) == ("reported", price)
 
 

@@ -114,6 +114,8 @@ def _lists(adapter: VenueAdapter) -> Iterator[str]:
     yield "## Requests\n"
     yield "Nothing else leaves, whatever ccxt tries; without a key, any GET for markets and time.\n"
     yield "\n".join(f"- `{read}`" for read in adapter.reads) + "\n"
+    if adapter.rate.weights:
+        yield f"What they weigh, 1 unless it is named: {_weights(adapter)}.\n"
     told = [words for name, words in BESIDE.items() if _overrides(type(adapter), name)]
     untold = [words for name, words in BESIDE.items() if not _overrides(type(adapter), name)]
     yield f"Read beside positions and prices: {_listed(told)}.\n"
@@ -154,7 +156,14 @@ def _kind(kind: ContractKind) -> str:
 def _rate(kind: type[VenueAdapter]) -> str:
     rate = kind.rate
     source = f" ({rate.source.rstrip('.')})" if rate.source else ""
-    return f"{rate.requests} requests in {rate.window_s:g} s from one address{source}"
+    what = f"a weight of {rate.requests}" if rate.weights else f"{rate.requests} requests"
+    return f"{what} in {rate.window_s:g} s from one address{source}"
+
+
+def _weights(adapter: VenueAdapter) -> str:
+    weights = adapter.rate.weights
+    heaviest_first = sorted(weights, key=lambda name: -weights[name])
+    return ", ".join(f"`{name}` {weights[name]}" for name in heaviest_first)
 
 
 def look(slug: str, replay: Replay) -> Seen:

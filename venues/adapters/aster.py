@@ -77,9 +77,22 @@ class Aster(VenueAdapter):
     ccxt_options = {"defaultType": "swap"}
     is_tier_private = True
     rate = RateBudget(
-        requests=240,
+        requests=1_600,
         window_s=60.0,
         source="2,400 of request weight a minute and address; reading positions weighs 5.",
+        weights={
+            "GET /fapi/v3/positionRisk": 5,
+            "GET /fapi/v3/accountWithJoinMargin": 5,
+            "GET /fapi/v3/multiAssetsMargin": 30,
+            "GET /fapi/v3/forceOrders": 50,
+            "GET /fapi/v3/forceOrders?symbol": 20,
+            "GET /fapi/v3/userTrades": 5,
+            "GET /fapi/v3/income": 30,
+            "GET /fapi/v3/premiumIndex": 10,
+            "GET /fapi/v3/premiumIndex?symbol": 1,
+            "GET /fapi/v3/klines": 2,
+            "GET /fapi/v3/depth": 5,
+        },
     )
     permission = (
         "The private key of an API wallet (Pro API) that may neither trade nor withdraw, and the "

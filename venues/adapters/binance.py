@@ -165,10 +165,48 @@ class Binance(VenueAdapter):
     )
     is_tier_private = True
     rate = RateBudget(
-        requests=240,
+        requests=1_600,
         window_s=60.0,
         source="2,400 of request weight a minute and address, for USD-M and COIN-M each; reading "
         "positions of USD-M weighs 5.",
+        # Klines and order books for as many hours and levels as are asked for here.
+        weights={
+            "GET /fapi/v3/positionRisk": 5,
+            "GET /fapi/v2/positionRisk": 5,
+            "GET /papi/v1/um/positionRisk": 5,
+            "GET /fapi/v1/accountConfig": 5,
+            "GET /fapi/v1/symbolConfig": 5,
+            "GET /fapi/v3/account": 5,
+            "GET /dapi/v1/account": 5,
+            "GET /papi/v1/account": 20,
+            "GET /fapi/v1/leverageBracket": 2,
+            "GET /dapi/v2/leverageBracket": 2,
+            "GET /fapi/v1/forceOrders": 50,
+            "GET /fapi/v1/forceOrders?symbol": 20,
+            "GET /dapi/v1/forceOrders": 50,
+            "GET /dapi/v1/forceOrders?symbol": 20,
+            "GET /papi/v1/um/forceOrders": 50,
+            "GET /papi/v1/um/forceOrders?symbol": 20,
+            "GET /papi/v1/cm/forceOrders": 50,
+            "GET /papi/v1/cm/forceOrders?symbol": 20,
+            "GET /fapi/v1/userTrades": 5,
+            "GET /dapi/v1/userTrades": 20,
+            "GET /papi/v1/um/userTrades": 5,
+            "GET /papi/v1/cm/userTrades": 20,
+            "GET /fapi/v1/income": 30,
+            "GET /dapi/v1/income": 20,
+            "GET /papi/v1/um/income": 30,
+            "GET /papi/v1/cm/income": 30,
+            "GET /fapi/v1/premiumIndex": 10,
+            "GET /fapi/v1/premiumIndex?symbol": 1,
+            "GET /dapi/v1/premiumIndex": 10,
+            "GET /fapi/v1/assetIndex": 10,
+            "GET /fapi/v1/assetIndex?symbol": 1,
+            "GET /fapi/v1/klines": 2,
+            "GET /dapi/v1/klines": 2,
+            "GET /fapi/v1/depth": 5,
+            "GET /dapi/v1/depth": 5,
+        },
     )
     permission = (
         "An API key with “Enable Reading” alone, made after the futures account was opened, and "

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from positions.engine.types import ContractKind, MarginMode, Side
 from venues import bybit_account, bybit_markets
@@ -39,6 +39,7 @@ from venues.rows import (
     MODE_UNKNOWN,
     check_scope,
     choose_scopes,
+    exact,
     read_each,
     read_instant,
     read_rows,
@@ -69,15 +70,32 @@ RULES_BY_BASIS: Mapping[str, Mapping[ContractKind, str]] = {
     "mark": {ContractKind.LINEAR: "bybit-linear-2025", ContractKind.INVERSE: "bybit-inverse-2026"},
 }
 SLOTS = {"0": "net", "1": "long", "2": "short"}
+SWITCH = {"0": False, "1": True}
 
 PAGE_SIZE = 200
 MOST_PAGES = 20
 # How long it is believed that nothing follows a page that is not full.
 PEEK_AGE_S = 300.0
 # Mark and entry so near to each other, as a share of the value, that the row tells nothing.
-_ALIKE = 1e-4
+_ALIKE = Decimal("1e-4")
 # Printed where no price liquidates the position.
 NO_LIQUIDATION = 999_999
+_NO_AMOUNT = Figure.derived(0)
+
+
+class Margins(NamedTuple):
+    """What a row says of margins, settle units; `rate` a fraction.
+
+    maintenance    as Bybit prints it
+    at_entry       value of the position at entry
+    measured       value at the price that maintenance was measured at
+    """
+
+    collateral: Figure
+    maintenance: Figure
+    rate: Figure
+    at_entry: Figure
+    measured: Figure
 
 
 class Bybit(VenueAdapter):
@@ -154,10 +172,7 @@ class Bybit(VenueAdapter):
         kind = await _read_kind(client, scope, rows)
 
         def read_row(row: Row) -> PositionReading | None:
-            found = read_position(row, client=client, part=part, account_mode=kind.mode, at=at)
-            if found is None or BASIS in client.request.options:
-                return found
-            return replace(found, margin_rule=_rule_shown(row, found, kind))
+            return read_position(row, client=client, part=part, account=kind, at=at)
 
         reading = read_rows(scope=scope, rows=rows, read_row=read_row)
         standings = await bybit_account.read_standings(
@@ -249,7 +264,7 @@ def read_position(
     *,
     client: VenueClient,
     part: Scope,
-    account_mode: MarginMode | None,
+    account: AccountKind,
     at: datetime | None,
 ) -> PositionReading | None:
     """Return the reading of a position/list row; None when it is flat or of another scope.
@@ -265,58 +280,78 @@ def read_position(
     slot = _read_slot(row)
     side = row.choice("side", buy=Side.LONG, sell=Side.SHORT)
     _check_sides(contracts, slot=slot, side=side)
-    mode = MarginMode.ISOLATED if row.text_or("tradeMode") == "1" else account_mode
-    mark = row.positive("markPrice")
-    collateral, rate = read_margins(row, kind=part.kind, side=side, mode=mode, market=market)
+    mode = MarginMode.ISOLATED if row.text_or("tradeMode") == "1" else account.mode
+    mark, entry = row.positive("markPrice"), row.positive("avgPrice")
+    leverage = row.positive("leverage")
+    notional = value_at(market=market, contracts=contracts, price=mark)
+    margins = read_margins(
+        row,
+        value=_value_at_entry(contracts, entry=entry, kind=part.kind),
+        leverage=leverage,
+        direction=direction_of(kind=part.kind, side=side),
+        mode=mode,
+        market=market,
+    )
     return PositionReading(
         market=market,
         slot=slot,
         side=side,
         margin_mode=mode,
         contracts=contracts,
-        entry_price=row.positive("avgPrice"),
+        entry_price=entry,
         mark_price=mark,
-        collateral=collateral,
+        collateral=margins.collateral,
         liquidation_price=read_liquidation_price(row),
         unrealized_pnl=row.number("unrealisedPnl", none=("",)),
-        leverage=row.positive("leverage"),
-        notional=value_at(market=market, contracts=contracts, price=mark),
-        maintenance_margin=row.number("positionMM", none=("",)),
-        maintenance_rate=rate,
+        leverage=leverage,
+        notional=notional,
+        maintenance_margin=margins.maintenance,
+        maintenance_rate=margins.rate,
         # The rate is that of the whole position: a tier's deduction is in it already.
-        maintenance_amount=Figure.derived(0) if rate.is_known else rate,
+        maintenance_amount=_NO_AMOUNT if margins.rate.is_known else margins.rate,
         adl_rank=row.number("adlRankIndicator", none=("",)),
-        auto_add_margin={"0": False, "1": True}.get(row.text_or("autoAddMargin")),
+        auto_add_margin=SWITCH.get(row.text_or("autoAddMargin")),
         venue_time=at or read_instant(row, "updatedTime"),
+        margin_rule=""
+        if BASIS in client.request.options
+        else _rule_shown(margins, notional=notional, market=market, account=account),
         raw=row.fields,
     )
 
 
 def read_margins(
-    row: Row, *, kind: ContractKind, side: Side, mode: MarginMode | None, market: MarketSpec
-) -> tuple[Figure, Figure]:
-    """Return collateral and maintenance rate of an isolated row, both without the closing fee.
+    row: Row,
+    *,
+    value: Figure,
+    leverage: Figure,
+    direction: int,
+    mode: MarginMode | None,
+    market: MarketSpec,
+) -> Margins:
+    """Return the margins of a row; collateral and rate are without the closing fee.
 
+    value  of the position at entry, settle units
     positionBalance is initial and added margin with the fee, without PnL. Whether positionMM holds
     the fee too is seen in positionIM beside it. positionValue is at the price that positionMM was
     measured at: entry until September 2025, then the mark.
     Source: venues/closing_reserve.py.
     """
     held = row.positive("positionBalance")
-    initial, maintenance = (row.number(name, none=("",)) for name in ("positionIM", "positionMM"))
+    initial, maintenance = row.number("positionIM", none=("",)), row.number("positionMM", none=("",))
     measured = row.positive("positionValue")
     if mode is not MarginMode.ISOLATED:
         unknown = Figure.unknown(CROSS if mode else MODE_UNKNOWN)
-        return unknown, unknown
-    leverage, direction = row.positive("leverage"), direction_of(kind=kind, side=side)
-    value = _value_at_entry(row, kind=kind)
+        return Margins(unknown, maintenance, unknown, value, measured)
     reserve = reserve_in(initial_margin=initial, value=value, leverage=leverage)
-    rate = fee_rate_of(reserve=reserve, value=value, leverage=leverage, direction=direction)
+    fee = fee_rate_of(reserve=reserve, value=value, leverage=leverage, direction=direction)
     collateral = without_reserve(
-        held=held, value=value, fee_rate=rate.otherwise(_list_fee(market)), direction=direction
+        held=held,
+        value=value,
+        fee_rate=fee if fee.is_known else _list_fee(market),
+        direction=direction,
     )
-    net = maintenance.minus(reserve.otherwise(Figure.derived(0)))
-    return collateral, net.over(measured.otherwise(value))
+    net = maintenance.minus(reserve) if reserve.is_known else maintenance
+    return Margins(collateral, maintenance, net.over(measured.otherwise(value)), value, measured)
 
 
 def read_liquidation_price(row: Row) -> Figure:
@@ -359,33 +394,33 @@ async def _read_kind(client: VenueClient, scope: str, rows: Sequence[Any]) -> Ac
 
 
 def _name_without_mode(row: Row) -> str | None:
-    is_silent = row.number("size").value and row.text_or("tradeMode") != "1"
+    is_silent = row.text_or("tradeMode") != "1" and row.number("size").value
     return row.text("symbol") if is_silent else None
 
 
-def _rule_shown(row: Row, reading: PositionReading, kind: AccountKind) -> str:
+def _rule_shown(
+    margins: Margins, *, notional: Figure, market: MarketSpec, account: AccountKind
+) -> str:
     """Return the rule by the price at which the row's own value stands."""
-    if reading.market.kind is None:
+    if market.kind is None:
         return ""
-    value = row.positive("positionValue", none=("",)).number
-    at_entry = _value_at_entry(row, kind=reading.market.kind).number
-    basis = "mark" if kind.is_unified else "entry"
-    if value and at_entry and reading.notional.number:
-        off_entry, off_mark = abs(value - at_entry), abs(value - reading.notional.number)
+    basis = "mark" if account.is_unified else "entry"
+    value, at_entry, at_mark = margins.measured.value, margins.at_entry.value, notional.value
+    if value and at_entry and at_mark:
+        off_entry, off_mark = abs(value - at_entry), abs(value - at_mark)
         if abs(off_entry - off_mark) > _ALIKE * value:
             basis = "entry" if off_entry < off_mark else "mark"
-    return RULES_BY_BASIS[basis].get(reading.market.kind, "")
+    return RULES_BY_BASIS[basis].get(market.kind, "")
 
 
-def _value_at_entry(row: Row, *, kind: ContractKind) -> Figure:
+def _value_at_entry(size: Figure, *, entry: Figure, kind: ContractKind) -> Figure:
     """Return the value at entry: a size counts base coins, or US dollars in inverse contracts."""
-    size, entry = row.positive("size"), row.positive("avgPrice")
     return size.over(entry) if kind is ContractKind.INVERSE else size.times(entry)
 
 
 def _list_fee(market: MarketSpec) -> Figure:
     rate = market.taker_fee_rate
-    return Figure.unknown(NO_FEE) if rate is None else Figure.derived(Decimal(str(rate)))
+    return Figure.unknown(NO_FEE) if rate is None else exact(rate)
 
 
 def _check_category(result: Row, *, part: Scope) -> None:

@@ -52,6 +52,9 @@ _FRACTIONS_AGE_S = 3_600.0
 _NEWEST = 100
 # The indexer's word for a wallet, or a part of one, that never held anything.
 _NEVER_SEEN = "No subaccount"
+_FEW_MARKETS = 8
+# Prices are asked for each two seconds: beyond so many markets the whole list is one request.
+_FEW_PRICES = 3
 
 
 class Dydx(VenueAdapter):
@@ -200,8 +203,13 @@ class Dydx(VenueAdapter):
         except VenueError as error:
             return dict.fromkeys(names, Figure.unknown(f"dYdX’s markets were not read: {error}"))
 
-    async def _ask_markets(self, client: VenueClient, names: Sequence[str]) -> list[Any]:
-        """Return the rows of markets by the venue's own ids. Raises VenueError."""
+    async def _ask_markets(
+        self, client: VenueClient, names: Sequence[str], *, few: int = _FEW_MARKETS
+    ) -> list[Any]:
+        """Return the rows of markets by the venue's own ids, one by one up to a few of them.
+
+        Raises VenueError.
+        """
 
         async def ask(name: str | None) -> list[Any]:
             params = {"ticker": name} if name else {}
@@ -211,7 +219,7 @@ class Dydx(VenueAdapter):
                 raise UnreadableAnswer("dYdX sent no list of markets.")
             return list(markets.values())
 
-        return await ask_each_or_all(names=names, ask=ask)
+        return await ask_each_or_all(names=names, ask=ask, few=few)
 
     async def read_ends(
         self, *, client: VenueClient, scope: str, missing: Sequence[Held]
@@ -284,7 +292,8 @@ class Dydx(VenueAdapter):
 
     async def read_prices(self, *, client: VenueClient, symbols: Sequence[str]) -> PriceReading:
         """Read the oracle's prices, which trigger, and funding. Raises VenueError."""
-        rows = await self._ask_markets(client, list(list_symbols(client=client, symbols=symbols)))
+        names = list(list_symbols(client=client, symbols=symbols))
+        rows = await self._ask_markets(client, names, few=_FEW_PRICES)
         return PriceReading(
             quotes=tuple(
                 read_each(rows, lambda row: read_quote(row, client=client, symbols=symbols))

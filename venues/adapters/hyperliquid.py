@@ -87,10 +87,22 @@ class Hyperliquid(VenueAdapter):
     # One path serves every read; what signs and writes has another (/exchange).
     reads = ("POST /info",)
     rate = RateBudget(
-        requests=240,
+        requests=800,
         window_s=60.0,
         source="1,200 of weight a minute and address: 2 for what a wallet has at one exchange, 20"
         " for prices and lists of one exchange, 60 for the role of a wallet",
+        # Candles weigh 1 more for each 60 hours, fills 1 more for each 20 of at most 2,000.
+        weights={
+            "POST /info": 20,
+            "clearinghouseState": 2,
+            "spotClearinghouseState": 2,
+            "l2Book": 2,
+            "allMids": 2,
+            "exchangeStatus": 2,
+            "userRole": 60,
+            "candleSnapshot": 23,
+            "userFillsByTime": 120,
+        },
     )
     permission = "None: the address of the wallet is enough, and nothing else is taken."
     quirks = (
@@ -227,7 +239,9 @@ class Hyperliquid(VenueAdapter):
                 required = required.plus(drawn.required)
                 isolated = isolated.plus(drawn.isolated)
         equity = read_balance(spot, coin=settle).minus(isolated)
-        return make_standing(required=required, equity=equity, settle=settle)
+        pool = make_standing(required=required, equity=equity, settle=settle)
+        # Exchanges that settle in the same coin draw on it together.
+        return dataclasses.replace(pool, is_shared=True)
 
     async def read_ends(
         self, *, client: VenueClient, scope: str, missing: Sequence[Held]

@@ -62,7 +62,7 @@ class Command(BaseCommand):
             for feed in told["feeds"]:
                 self.stdout.write(_feed_line(feed))
             for ban in told["bans"]:
-                self.stdout.write(f"{ban['venue']}  banned until {ban['until']}")
+                self.stdout.write(f"{_place(ban)}  banned until {ban['until']}")
 
 
 def _blind_count(told: Mapping[str, Any]) -> int:
@@ -73,16 +73,21 @@ def _blind_count(told: Mapping[str, Any]) -> int:
 
 def _part_line(part: Mapping[str, Any]) -> str:
     why = part["blocked_reason"] or part["error"]
-    rows = formatting.count(part["rows"])
+    rows = f"{formatting.count(part['rows'])} {'row' if part['rows'] == 1 else 'rows'}"
     refused = f", {part['refused']} refused" if part["refused"] else ""
-    text = f"{part['state']}, {_age(part['age_s'])} old, {part['answer']}: {rows} rows{refused}"
+    text = f"{part['state']}, {_age(part['age_s'])} old, {part['answer']}: {rows}{refused}"
     name = f"{part['venue']}/{part['account']}  {part['scope']}"
     return f"{name}: {text}{f'. {why}' if why else ''}"
 
 
 def _feed_line(feed: Mapping[str, Any]) -> str:
     why = f". {feed['error']}" if feed["error"] else ""
-    return f"{feed['venue']}  {feed['kind']}: {feed['state']}, {_age(feed['age_s'])} old{why}"
+    return f"{_place(feed)}  {feed['kind']}: {feed['state']}, {_age(feed['age_s'])} old{why}"
+
+
+def _place(told: Mapping[str, Any]) -> str:
+    """Name the venue, and where it is read when that is another place than its own."""
+    return f"{told['venue']} at {told['base_url']}" if told["base_url"] else str(told["venue"])
 
 
 def _age(text: str | None) -> str:

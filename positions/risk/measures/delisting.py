@@ -11,7 +11,7 @@ class HoursToDelisting(Measure):
     """Hours until the market's trading or settlement ends; infinite where none is announced."""
 
     name = "hours_to_delisting"
-    label = "Hours to delisting"
+    label = "Time to delisting"
     unit = "hours"
     columns = ("now", "delists_at")
     is_worse_high = False
