@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from django.conf import settings
 from django.db.models import OuterRef, Subquery
 
 from positions import feeds, selectors
@@ -106,6 +107,11 @@ class PartSight:
     def is_blind(self) -> bool:
         """Tell whether this part is not seen."""
         return self.age.state.is_blind or bool(self.account.blocked_reason)
+
+    @property
+    def is_slowed(self) -> bool:
+        """Tell whether the venue's rate budget lets it be polled less often than is wished."""
+        return self.account.poll_budget_s > settings.POLL_BUDGET_S
 
     @property
     def problem(self) -> str:

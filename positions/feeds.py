@@ -20,7 +20,7 @@ from positions.marks import MOST_AHEAD, is_later
 from positions.models import Position
 from positions.scheduling import new_cycle
 from positions.storable import storable_text
-from riskhub import logs
+from riskhub import killpoints, logs
 from venues import feeds, registry
 from venues.models import Feed, FeedKind, HostBan, Market
 
@@ -105,6 +105,7 @@ def note_feed(*, outcome: feeds.FeedOutcome, now: datetime) -> bool:
     if feed.next_at is not None:
         feed.next_at = _next_turn(outcome, now)
     feed.save(update_fields=["error", "received_at", "next_at"])
+    killpoints.reach("feeds: noted")
     return True
 
 

@@ -23,12 +23,13 @@ ROLES = {
 }
 # Secret fields by the name of their form field: a venue may call one "wallet" or "label".
 SECRET = "secret-"  # noqa: S105 - a prefix
+_WALLET = "walletAddress"
 _LABELS = {
     "apiKey": "API key",
     "secret": "Secret",
     "password": "Passphrase",
     "privateKey": "Private key",
-    "walletAddress": "Wallet address",
+    _WALLET: "Wallet address",
     "accountId": "Account id",
 }
 _HINTS = {
@@ -108,14 +109,26 @@ class AccountForm(SecretsForm):
         venue = self.fields["venue"]
         venue.choices = venue_choices()  # type: ignore[attr-defined]
         venue.initial = adapter.slug
-        if not adapter.needs_wallet and "walletAddress" not in adapter.credentials:
+        if not self._takes_wallet():
             del self.fields["wallet"]
+        # The same address, asked for once, where it can be read while it is typed.
+        self.fields.pop(SECRET + _WALLET, None)
         known = " ".join(option.words for option in adapter.account_options)
         self.fields["options"].help_text = f"One NAME=VALUE a line. {known}"
         self.order_fields(["venue", "label", "wallet", *self._secrets(), "environment", "options"])
 
     def _is_needed(self) -> bool:
         return not self.adapter.needs_wallet
+
+    def _takes_wallet(self) -> bool:
+        return self.adapter.needs_wallet or _WALLET in self.adapter.credentials
+
+    def credentials(self) -> dict[str, str]:
+        """Return the secrets that were typed, by the venue's names, with the wallet they are of."""
+        typed = super().credentials()
+        wallet = self.cleaned_data.get("wallet", "")
+        is_part = _WALLET in self.adapter.credentials and wallet and (typed or self._is_needed())
+        return {**typed, _WALLET: wallet} if is_part else typed
 
     def full_clean(self) -> None:
         """Check all fields, and forget what is secret though it was typed where all is shown."""
@@ -131,7 +144,7 @@ class AccountForm(SecretsForm):
 
     def clean_wallet(self) -> str:
         wallet = self.cleaned_data["wallet"]
-        if self.adapter.needs_wallet and not wallet.strip():
+        if self._takes_wallet() and not wallet.strip():
             raise forms.ValidationError(f"{self.adapter.label} needs the wallet address.")
         return _checked(lambda text: services.check_wallet(text, adapter=self.adapter), wallet)
 

@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
 from positions.storable import storable_text
-from riskhub import clock, logs
+from riskhub import clock, killpoints, logs
 from riskhub.crypto import Secrets
 from riskhub.teams import audit
 from venues import hygiene, key_reads, registry
@@ -118,6 +118,8 @@ def store_outcome(*, outcome: KeyOutcome, lease: datetime, now: datetime) -> boo
             _store_failure(account, check, outcome.error, adapter=adapter, now=now)
         else:
             _store_facts(account, check, outcome, adapter=adapter, now=now)
+        killpoints.reach("keys: written")
+    killpoints.reach("keys: stored")
     return True
 
 

@@ -230,6 +230,9 @@ def is_bankrupt(position: Position) -> bool:
 
 def cells(*, position: Position, names: Sequence[str] = LIVE) -> dict[str, Any]:
     """Return what a browser needs to bring one position up to date in these figures."""
+    figures = {name: _cell(shown(position, name)) for name in names}
+    if "liquidation_distance" in names and is_ranked_apart(position):
+        figures["rank_distance"] = _cell(shown(position, "rank_distance"))
     item = {
         "id": str(position.pk),
         "severity": position.severity,
@@ -239,10 +242,8 @@ def cells(*, position: Position, names: Sequence[str] = LIVE) -> dict[str, Any]:
         "as_of": formatting.iso(position.received_at),
         "price_at": formatting.iso(position.price_received_at),
         "budget": stale_after_s(position.account.poll_budget_s),
-        "cells": {name: _cell(shown(position, name)) for name in names},
+        "cells": figures,
     }
-    if "liquidation_distance" in names and is_ranked_apart(position):
-        item["cells"]["rank_distance"] = _cell(shown(position, "rank_distance"))
     facts = {"is_bankrupt": is_bankrupt(position), "is_pooled": is_ranked_by_pool(position)}
     return item | {name: True for name, is_so in facts.items() if is_so}
 

@@ -195,7 +195,9 @@ def refresh_feed(
         kind=FeedKind(kind), venue=venue, environment=environment, symbols=symbols, now=now
     )
     outcome = market_reads.read_feed(request=request, now=now)
+    killpoints.reach("feeds: read")
     market_data.ingest_feed(outcome=outcome, now=clock.now())
+    killpoints.reach("feeds: stored")
 
 
 @shared_task

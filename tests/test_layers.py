@@ -76,6 +76,7 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "positions.lives",
             "positions.history",
             "positions.broadcast",
+            "positions.pacing",
             "positions.scheduling",
             "positions.staleness",
             "positions.housekeeping",

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
-from riskhub import clock, logs
+from riskhub import clock, killpoints, logs
 from venues.errors import Banned
 from venues.models import HostBan
 
@@ -48,6 +48,7 @@ def begin(*, host: Host, error: Banned, now: datetime) -> bool:
 
     `settle` writes it down later, in a thread that may.
     """
+    killpoints.reach("bans: met")
     until = now + timedelta(seconds=error.retry_after_s or 0.0)
     known = _known.get(host)
     # Fifty requests on their way come back with the same ban, a moment apart.
@@ -133,3 +134,5 @@ def _store(ban: Ban) -> None:
             begun_at = row.begun_at if row.until > ban.begun_at else ban.begun_at
             row.begun_at, row.until, row.reason = begun_at, ban.until, reason
             row.save()
+        killpoints.reach("bans: written")
+    killpoints.reach("bans: stored")

@@ -20,6 +20,7 @@ both hold entry x size x (1 -+ 1 / leverage) x fee rate.
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import NamedTuple
 
 from positions.engine.types import ContractKind, Side
 from venues.figures import Figure, derive
@@ -27,34 +28,43 @@ from venues.figures import Figure, derive
 # A higher rate is no fee: what was compared is not an initial margin at this leverage.
 _HIGHEST_FEE = Decimal("0.005")
 NO_FEE = "it holds a reserve for the fee of closing, whose rate is not known"
-_NO_FEE = Figure.unknown(NO_FEE)
+
+
+class Reserve(NamedTuple):
+    """What an initial margin holds for the fee of closing.
+
+    amount    settle units; 0 where it holds none, or more than a fee could be
+    fee_rate  a fraction; None where `amount` does not tell it
+    """
+
+    amount: Decimal
+    fee_rate: Decimal | None
+
+
+NO_RESERVE = Reserve(Decimal(0), None)
 
 
 def direction_of(*, kind: ContractKind, side: Side) -> int:
     """Return +1 where equity grows with the value of a unit: linear longs, inverse shorts."""
-    return -side.sign if kind is ContractKind.INVERSE else side.sign
+    return 1 if (side is Side.LONG) is not (kind is ContractKind.INVERSE) else -1
 
 
-def reserve_in(*, initial_margin: Figure, value: Figure, leverage: Figure) -> Figure:
-    """Return what an initial margin holds beyond value / leverage, settle units.
+def reserve_in(
+    *, initial_margin: Figure, value: Figure, leverage: Figure, direction: int
+) -> Reserve:
+    """Return what an initial margin holds beyond value / leverage.
 
-    value  > 0, of the position at entry, settle units
-    Unknown where it holds no reserve, or more than a fee could be.
+    value  of the position at entry, settle units
     """
-    reserve = derive(_beyond, initial_margin, value, leverage)
-    if reserve.value is None or value.value is None:
-        return _NO_FEE
-    return reserve if 0 < reserve.value < _HIGHEST_FEE * value.value else _NO_FEE
-
-
-def fee_rate_of(*, reserve: Figure, value: Figure, leverage: Figure, direction: int) -> Figure:
-    """Return the fee rate, a fraction, behind the reserve of a margin opened at `leverage`."""
-
-    def rate(reserve: Decimal, value: Decimal, leverage: Decimal) -> Decimal:
-        at_bankruptcy = value - direction * (value / leverage)
-        return reserve / at_bankruptcy
-
-    return derive(rate, reserve, value, leverage)
+    initial, whole, times = initial_margin.value, value.value, leverage.value
+    if not (initial and whole and times):
+        return NO_RESERVE
+    margin = whole / times
+    amount = initial - margin
+    if not 0 < amount < _HIGHEST_FEE * whole:
+        return NO_RESERVE
+    at_bankruptcy = whole - direction * margin
+    return Reserve(amount, amount / at_bankruptcy if at_bankruptcy else None)
 
 
 def without_reserve(*, held: Figure, value: Figure, fee_rate: Figure, direction: int) -> Figure:
@@ -69,7 +79,3 @@ def without_reserve(*, held: Figure, value: Figure, fee_rate: Figure, direction:
         return (held - value * rate) / (1 - direction * rate)
 
     return derive(margin, held, value, fee_rate)
-
-
-def _beyond(initial: Decimal, value: Decimal, leverage: Decimal) -> Decimal:
-    return initial - value / leverage

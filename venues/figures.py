@@ -197,9 +197,8 @@ class Row:
         """Return a reported number above 0; zero in any spelling means that there is none."""
         figure = _figure(self.fields.get(name), name, none, reason)
         value = figure[0]
-        if value is not None and (not value or value.is_signed()):
-            return _unknown(reason)
-        return figure
+
+        return figure if value and not value.is_signed() else _unknown(reason)
 
     def choice(self, name: str, **choices: _Choice) -> _Choice:
         """Return the choice named by a text field (case ignored); raises RowError otherwise."""

@@ -22,6 +22,7 @@ class ReadGuard:
     """
 
     def __init__(self, *, reads: Sequence[str], environment: str, is_keyless: bool) -> None:
+        self._exact = frozenset(read for read in reads if "{" not in read)
         self._patterns = [re.compile(_NAME.sub("[^/]+", re.escape(read))) for read in reads]
         self._environment = environment
         self._is_keyless = is_keyless
@@ -30,6 +31,8 @@ class ReadGuard:
         """Return the venue's own path of an allowed request; raises WriteRefused."""
         path = self._own_path(url)
         if self._is_keyless and method == "GET":
+            return path
+        if f"{method} {path}" in self._exact:
             return path
         if not any(pattern.fullmatch(f"{method} {path}") for pattern in self._patterns):
             raise WriteRefused(f"{method} {path} is not on the list of reads; it was not sent.")

@@ -203,7 +203,8 @@ async def _read_scopes(job: Job, *, seen: Seen, scopes: list[str]) -> None:
     if isinstance(failure, _WHOLE_ACCOUNT):
         seen.fail_rest(scopes, failure)
         return
-    await _gather([_read_part(job, asked, seen=seen, scope=scope) for scope in scopes[1:]])
+    if len(scopes) > 1:
+        await _gather([_read_part(job, asked, seen=seen, scope=scope) for scope in scopes[1:]])
     seen.trust_key(job.adapter)
 
 
@@ -243,11 +244,10 @@ async def _discovered(job: Job, asked: _Client, known: Sequence[str]) -> Sequenc
 
 async def _ends(job: Job, asked: _Client, read: ScopeReading) -> Sequence[PositionEnd]:
     """Return the ends of lives; not knowing them costs no position."""
-    shown = {position.identity for position in read.positions}
+    held_here = [held for held in job.request.held if held.scope == read.scope]
+    shown = {position.identity for position in read.positions} if held_here else set()
     missing = [
-        held
-        for held in job.request.held
-        if held.scope == read.scope and (held.symbol, held.slot, held.margin_mode) not in shown
+        held for held in held_here if (held.symbol, held.slot, held.margin_mode) not in shown
     ]
     # A local venue costs nothing; elsewhere a poll that misses nothing asks nothing more.
     if job.adapter.ccxt_id and not missing:

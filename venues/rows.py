@@ -266,6 +266,7 @@ def _problem_among(names: tuple[str, ...]) -> str:
     return ""
 
 
+@lru_cache(_NAMES_KEPT)
 def _problem_of(text: str, *, longest: int) -> str:
     """Return what is wrong with a name, as the end of a sentence; "" where nothing is."""
     if len(text) > longest:

@@ -191,7 +191,9 @@ class Strict:
         A short passphrase stays, for it may be part of a word or a number; logs.scrub knows it.
         """
         proofs = [*sent.signatures, *filter(wire.is_long, self.wiring.secrets)]
-        return replace(answer, text=wire.hide(answer.text, proofs))
+        text = wire.hide(answer.text, proofs)
+        # The same object where nothing was hidden, as nearly always.
+        return answer if text is answer.text else replace(answer, text=text)
 
     def _kept(self, sent: Sent, answer: Answer) -> RawAnswer:
         # What is long was taken out of the answer already.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import ssl
+from functools import cache
 from typing import TYPE_CHECKING
 
 from venues.errors import TimedOut, Unreachable, UnreadableAnswer
@@ -13,7 +15,6 @@ if TYPE_CHECKING:
 
 _CONNECT_S = 5.0
 _DNS_CACHE_S = 300
-_CHUNK = 65_536
 # The largest answer of any venue here, a list of markets, has some 3 MB.
 _LARGEST = 32 * 1024 * 1024
 
@@ -64,9 +65,7 @@ class Transport:
                 data=sent.body.encode() if sent.body else None,
                 headers=sent.headers,
                 allow_redirects=False,
-                timeout=aiohttp.ClientTimeout(
-                    total=timeout_s, sock_connect=min(timeout_s, _CONNECT_S)
-                ),
+                timeout=_timeout(timeout_s),
             ) as response:
                 return await _read(response)
         except aiohttp.ServerTimeoutError:
@@ -96,18 +95,28 @@ class Transport:
         return self._session
 
 
+@cache
+def _timeout(total_s: float) -> aiohttp.ClientTimeout:
+    import aiohttp
+
+    return aiohttp.ClientTimeout(total=total_s, sock_connect=min(total_s, _CONNECT_S))
+
+
 async def _read(response: aiohttp.ClientResponse) -> Answer:
-    body = bytearray()
-    async for chunk in response.content.iter_chunked(_CHUNK):
-        body += chunk
-        if len(body) > _LARGEST:
+    chunks, size = [], 0
+    # What has come, as it came: nearly every answer is one piece.
+    while chunk := await response.content.readany():
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > _LARGEST:
             raise UnreadableAnswer("the answer is larger than any answer may be")
-    return _answer(response, bytes(body))
+    return _answer(response, b"".join(chunks))
 
 
 def _answer(response: aiohttp.ClientResponse, body: bytes) -> Answer:
+    body = body.removeprefix(codecs.BOM_UTF8)
     try:
-        text, is_text = body.decode("utf-8-sig"), True
+        text, is_text = body.decode(), True
     except UnicodeDecodeError:
         text, is_text = body.decode("utf-8", errors="replace"), False
     return Answer(

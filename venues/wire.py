@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -24,6 +25,13 @@ _SUCCESS, _REDIRECT, _REFUSAL, _SERVER_FAULT = 2, 3, 4, 5
 _ESCAPE_WORTH_A_LOOK = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 
 
+# Names are our own, so there are few.
+_NAMES_KEPT = 1024
+# A query that is written the same whoever encodes it.
+_PLAIN_QUERY = re.compile(r"[\w.~&=-]*", re.ASCII)
+_DECODER = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str)
+
+
 @dataclass(frozen=True, slots=True)
 class Sent:
     """A request as it leaves. Holds secrets; `path` and `line` do not."""
@@ -37,24 +45,24 @@ class Sent:
     @property
     def line(self) -> str:
         """Return "METHOD /path?query body" without credentials, signatures and nonces."""
-        query = urlencode(_shown(parse_qsl(urlsplit(self.url).query, keep_blank_values=True)))
+        query = _query_shown(urlsplit(self.url).query)
         parts = [self.method, f"{self.path}?{query}" if query else self.path, self._body_shown]
         return " ".join(part for part in parts if part)
 
     @property
     def signatures(self) -> frozenset[str]:
         """Return what proves that this request is ours; a venue may echo it in a message."""
-        query = parse_qsl(urlsplit(self.url).query)
+        query = _pairs(urlsplit(self.url).query)
         pairs = [*self.headers.items(), *query, *_fields(self.body)]
         return frozenset(
             str(value)
             for name, value in pairs
-            if _SIGNATURE_NAME.search(name) and len(str(value)) >= _SHORTEST_SIGNATURE
+            if _is_signature(name) and len(str(value)) >= _SHORTEST_SIGNATURE
         )
 
     @property
     def _body_shown(self) -> str:
-        fields = dict(_shown(_fields(self.body)))
+        fields = dict(_shown(_fields(self.body))) if self.body else {}
         return json.dumps(fields, default=str)[:_LONGEST_BODY_SHOWN] if fields else ""
 
 
@@ -110,8 +118,9 @@ def decode(answer: Answer) -> Any:
 
 def _parse(text: str) -> Any:
     try:
-        decoded = json.loads(text, parse_float=str, parse_int=str, parse_constant=str)
-        if _ESCAPE_WORTH_A_LOOK.search(text):
+        decoded = _DECODER.decode(text)
+        # Most answers have no backslash at all, which is seen at once.
+        if "\\" in text and _ESCAPE_WORTH_A_LOOK.search(text):
             _refuse_unstorable(decoded)
     except (ValueError, RecursionError):
         decoded = None
@@ -136,12 +145,11 @@ def is_long(secret: str) -> bool:
 
 def hide(text: str, secrets: Iterable[str]) -> str:
     """Return `text` without any of `secrets`; what is too short to be one stays."""
-    for secret in sorted(secrets, key=len, reverse=True):
-        if len(secret) >= _SHORTEST_SECRET:
-            text = text.replace(secret, REDACTED)
-            if "/" in secret:
-                # As some venues write a solidus.
-                text = text.replace(secret.replace("/", "\\/"), REDACTED)
+    # As some venues write a solidus, too.
+    spellings = {each for secret in secrets if len(secret) >= _SHORTEST_SECRET
+                 for each in (secret, secret.replace("/", "\\/"))}  # fmt: skip
+    for secret in sorted((each for each in spellings if each in text), key=len, reverse=True):
+        text = text.replace(secret, REDACTED)
     return text
 
 
@@ -168,5 +176,29 @@ def _fields(body: str | None) -> list[tuple[str, Any]]:
     return list(parse_qsl(body))
 
 
-def _shown(pairs: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
-    return [(name, value) for name, value in pairs if not _UNSHOWN_NAME.search(name)]
+def _pairs(query: str) -> list[tuple[str, str]]:
+    if not _PLAIN_QUERY.fullmatch(query):
+        return parse_qsl(query, keep_blank_values=True)
+    parts = (part.partition("=") for part in query.split("&") if part)
+    return [(name, value) for name, _, value in parts]
+
+
+def _query_shown(query: str) -> str:
+    shown = _shown(_pairs(query))
+    if _PLAIN_QUERY.fullmatch(query):
+        return "&".join(f"{name}={value}" for name, value in shown)
+    return urlencode(shown)
+
+
+def _shown(pairs: Iterable[tuple[str, Any]]) -> list[tuple[str, Any]]:
+    return [(name, value) for name, value in pairs if not _is_unshown(name)]
+
+
+@lru_cache(_NAMES_KEPT)
+def _is_unshown(name: str) -> bool:
+    return bool(_UNSHOWN_NAME.search(name))
+
+
+@lru_cache(_NAMES_KEPT)
+def _is_signature(name: str) -> bool:
+    return bool(_SIGNATURE_NAME.search(name))

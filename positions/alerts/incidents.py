@@ -34,7 +34,7 @@ _RECOVERED = {
     RuleKind.KEY: "polled again",
     RuleKind.HYGIENE: "nothing is wrong with the key any more",
     RuleKind.REFUSALS: "every row is read again",
-    RuleKind.VENUE: "over",
+    RuleKind.VENUE: "read again",
 }
 # What an event left open leaves the list of what is open after this long.
 EVENT_LIFE = timedelta(days=1)

@@ -121,6 +121,14 @@ def urgency(part: PartSight) -> tuple[bool, bool, bool, str, str, str]:
     )
 
 
+def _state_why(part: PartSight) -> str:
+    words = _STATE_WORDS[part.age.state]
+    if not part.is_slowed:
+        return words
+    every = formatting.duration(part.account.poll_budget_s)
+    return f"{words} Polled every {every}: the venue allows no more for all accounts there."
+
+
 def part_row(part: PartSight) -> dict[str, Any]:
     """Return one part of an account."""
     account, entry = part.account, part.entry
@@ -135,7 +143,7 @@ def part_row(part: PartSight) -> dict[str, Any]:
         "scope": part.scope,
         "state": part.age.state,
         "state_tone": _STATES[part.age.state],
-        "state_why": _STATE_WORDS[part.age.state],
+        "state_why": _state_why(part),
         "answer": label,
         "answer_tone": tone,
         "answer_why": why,

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import pytest
+
 from positions.alerts.models import Incident, Message
+from positions.alerts.wording import value_text
 from tests.alerts.steps import evaluate, make_ratio_rule, move
 from tests.factories import make_account, make_position
 
@@ -63,3 +66,10 @@ def test_a_simulated_position_alerts_and_says_that_it_is_simulated(team, channel
     assert told == ["first"]
     assert data["is_simulated"] is True
     assert data["headline"].startswith("Simulated. Critical: ")
+
+
+@pytest.mark.parametrize(
+    ("hours", "says"), [(26.5, "1 d 2 h"), (-4191.6, "over for 174 d 15 h"), (None, "—")]
+)
+def test_hours_are_a_length_of_time_and_what_is_past_is_over(hours, says):
+    assert value_text(hours, "hours") == says

@@ -85,7 +85,7 @@ def test_the_end_of_an_outage_is_told_once(accounts):
     told = [reason for s in range(80, 145, 5) for reason in evaluate_staleness(later(s))]
 
     assert told == ["resolved"]
-    assert headlines()[-1] == "Over: All accounts at Binance over"
+    assert headlines()[-1] == "Over: All accounts at Binance, read again"
 
 
 def test_one_account_that_is_not_seen_speaks_for_itself(accounts):

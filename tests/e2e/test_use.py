@@ -22,11 +22,12 @@ def test_the_keyboard_reaches_the_content_first_and_everything_in_order(open_pag
     for _ in range(9):
         page.keyboard.press("Tab")
         names.append(page.evaluate("document.activeElement.textContent.trim()"))
-    assert [name.rstrip("0123456789") for name in names[1:7]] == [
+    assert [name.rstrip("0123456789") for name in names[1:8]] == [
         "RiskHub",
         "Overview",
         "Alerts",
         "Accounts",
+        "Markets",
         "Coverage",
         "Settings",
     ]

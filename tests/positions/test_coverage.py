@@ -12,7 +12,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.test import override_settings
 
-from positions.coverage import Answer, SightState, age_of, answer_of, sights_of
+from positions.coverage import Answer, SightState, age_of, answer_of, refused_of, sights_of
 from tests.factories import NOW, make_account, make_coverage, make_event, make_position, make_team
 from venues.models import CoverageEntry, Feed, HostBan
 
@@ -185,7 +185,7 @@ def test_the_command_ends_with_an_error_where_anything_is_blind() -> None:
     with pytest.raises(CommandError, match="1 part or price feed is not seen"):
         call_command("coverage", stdout=out)
 
-    assert "linear: stale, 5 min old, none: 1 rows. Binance is down." in out.getvalue()
+    assert "linear: stale, 5 min old, none: 1 row. Binance is down." in out.getvalue()
 
 
 def test_the_command_prints_what_rest_answers() -> None:
@@ -202,3 +202,25 @@ def test_the_command_names_the_teams_there_are() -> None:
 
     with pytest.raises(CommandError, match="no team 'Book'"):
         printed("--team", "Book")
+
+
+def test_the_command_names_the_place_of_a_feed_that_is_not_the_venues_own() -> None:
+    account = make_account(make_team("Desk"), environment="https://user:pass@one.example/x")
+    make_coverage(account)
+    make_position(account)
+    Feed.objects.create(
+        venue="binance", environment=account.environment, kind="rules", received_at=NOW
+    )
+
+    told = printed()
+
+    assert "binance at https://one.example/x  rules: fresh" in told
+    assert "pass" not in told
+
+
+def test_rows_refused_of_an_answer_that_never_came_are_not_known() -> None:
+    entry = make_coverage(make_account(), rows=None, refused=0, seen_at=None)
+
+    assert refused_of(entry) is None
+    assert refused_of(CoverageEntry(rows=0, refused=0)) == 0
+    assert refused_of(CoverageEntry(rows=None, refused=3)) == 3

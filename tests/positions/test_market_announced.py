@@ -46,6 +46,8 @@ def announce(position, *, seconds=3600, **given):
         ("0,0.004\n50000,0.005", [[0.0, 0.004, 0.0, None], [50000.0, 0.005, 50.0, None]]),
         ("0 0.004 0\n\n5e4 0.005 20", [[0.0, 0.004, 0.0, None], [50000.0, 0.005, 20.0, None]]),
         ("0 | 1% | 0 | 125", [[0.0, 0.01, 0.0, 125.0]]),
+        ("0, 0.40 %", [[0.0, 0.004, 0.0, None]]),
+        ("0\u00a00.40\u00a0%", [[0.0, 0.004, 0.0, None]]),
     ],
 )
 def test_lines_are_read_as_people_copy_them(text, rows):
@@ -64,6 +66,9 @@ def test_lines_are_read_as_people_copy_them(text, rows):
         ("0 0.01\n0 0.02", "do not ascend"),
         ("100 0.01", "does not begin at 0"),
         ("1 2 3 4 5", "Line 1 should hold"),
+        ("0 0.5%\n50000 0.4%", "Line 2: its rate is lower"),
+        ("0 0.4% -5", "Line 1: an amount is not below 0"),
+        ("0 0.4%\n50000 0.5% 50\n600000 1%", "Line 3 gives no amount"),
     ],
 )
 def test_lines_that_are_no_table_are_a_sentence(text, says):
@@ -238,3 +243,37 @@ def test_who_announced_it_stands_in_the_log_of_the_team(position):
 
     entry = AuditEntry.objects.get(action="market.announced")
     assert (entry.team, entry.actor) == (position.team, user.get_username())
+
+
+@pytest.mark.parametrize(
+    ("seconds", "given", "says"),
+    [
+        (-86_400 * 366, {"limits": {"max_leverage": 20.0}}, "more than a year back"),
+        (7200, {"delists_at": at(3600)}, "would end before"),
+    ],
+)
+def test_a_time_that_can_only_be_a_slip_is_refused(position, seconds, given, says):
+    with pytest.raises(AnnouncementError, match=says):
+        announce(position, seconds=seconds, **given)
+
+    assert not AnnouncedChange.objects.exists()
+
+
+def test_the_same_change_is_announced_once(position):
+    announce(position)
+
+    with pytest.raises(AnnouncementError, match="announced already"):
+        announce(position)
+    announce(position, seconds=7200)
+
+    assert AnnouncedChange.objects.count() == 2
+
+
+def test_a_limit_that_a_person_is_first_to_tell_is_a_change(position):
+    Market.objects.update(max_leverage=None)
+    announce(position, limits={"max_leverage": 20.0})
+
+    announcements.apply_due(now=at(3600))
+
+    change = MarketChange.objects.get(kind="limits")
+    assert (change.after, change.source) == ({"max_leverage": 20.0}, "operator")

@@ -92,3 +92,10 @@ def test_what_cannot_be_is_a_sentence(arguments, says):
 
     with pytest.raises(CommandError, match=says):
         run(*arguments)
+
+
+def test_a_dry_run_refuses_the_times_that_the_change_itself_would_be_refused_for(tiers):
+    make_market()
+
+    with pytest.raises(CommandError, match="two years ahead"):
+        run(*BTC, "--at", "2046-12-01T08:00Z", "--tiers", tiers, "--dry-run")

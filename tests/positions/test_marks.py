@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from positions.engine.types import Side, Source
@@ -196,7 +194,7 @@ def test_a_late_row_that_is_far_nearer_counts_beside_a_newer_price():
     account = make_account()
     store(outcome(account, reading()))
     refresh(prices(account, seconds=20, BTC="60000"))
-    late = replace(reading(), mark_price=SIGHTED("55000"), unrealized_pnl=SIGHTED("-5000"))
+    late = reading(mark_price=SIGHTED("55000"), unrealized_pnl=SIGHTED("-5000"))
 
     store(outcome(account, late, seconds=19), cycle=10**14)
 

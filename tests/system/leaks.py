@@ -31,6 +31,14 @@ def forms(secret: str) -> set[bytes]:
     return found
 
 
+def _read(path: Path) -> bytes:
+    """Return what a file holds; one that went away meanwhile (SQLite's own) leaves nothing."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""
+
+
 class Search:
     """Every form of some secrets, by a name for each."""
 
@@ -46,7 +54,7 @@ class Search:
         # open connection would then read what others are just writing.
         connection.close()
         paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-        return [hit for path in paths for hit in self.hits(str(path), path.read_bytes())]
+        return [hit for path in paths for hit in self.hits(str(path), _read(path))]
 
     def in_tables(self) -> list[str]:
         """Search every value of every table; what is compressed is opened first."""

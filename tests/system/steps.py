@@ -10,12 +10,12 @@ from itertools import groupby
 
 from django.db.models import F
 
-from positions import tasks
+from positions import feeds, key_checks, tasks
 from positions.alerts import registry as channels
 from riskhub import celery, clock, killpoints
-from venues import client
+from venues import client, reading
 from venues import registry as venues
-from venues.models import Account
+from venues.models import Account, FeedKind
 
 _real_now = clock.now
 
@@ -60,6 +60,27 @@ def poll_claimed() -> None:
     rows = list(claimed.values_list("venue", "cycle", "pk"))
     for (_venue, cycle), group in groupby(rows, key=lambda row: row[:2]):
         tasks.poll_batch(account_ids=[pk for _, _, pk in group], cycle=cycle)
+
+
+def beside(*, shift_s: float) -> list[str]:
+    """Do what a system does beside polls: look at keys, read a feed, meet a ban and write it down.
+
+    An account whose label is "banned" is at a venue that bans whoever asks.
+    """
+    travel(seconds=shift_s)
+    accounts = Account.objects.order_by("pk")
+    lease, ids = key_checks.claim_due(now=clock.now())
+    tasks.check_keys(account_ids=ids, lease=lease.isoformat())
+    for claim in feeds.claim_feeds(kind=FeedKind.FUNDING, now=clock.now()):
+        tasks.refresh_feed(
+            kind=claim.kind,
+            venue=claim.venue,
+            environment=claim.environment,
+            symbols=list(claim.symbols),
+        )
+    banned = accounts.get(label="banned")
+    list(reading.read_accounts(account_ids=[banned.pk], now=clock.now()))
+    return list(killpoints.reached())
 
 
 def work_on(*, batches: list[tuple[list[int], int]], shift_s: float) -> list[str]:

@@ -94,8 +94,7 @@ def spoil_call(call: Call) -> tuple[Call, int]:
 
 
 def figures_of(position: PositionReading) -> list[Figure]:
-    values = (getattr(position, item.name) for item in dataclasses.fields(position))
-    return [value for value in values if isinstance(value, Figure)]
+    return [value for value in position if isinstance(value, Figure)]
 
 
 @pytest.mark.parametrize("venue", VENUES)

@@ -28,7 +28,7 @@ MARKET = MarketSpec(
 def read(row: Row) -> PositionReading:
     """Return the reading of a row: its market and slot are what the row says."""
     market = replace(MARKET, **row.fields.get("market", {}))
-    return replace(read_row(row.fields, market), slot=row.fields.get("slot", "net"))
+    return read_row(row.fields, market)._replace(slot=row.fields.get("slot", "net"))
 
 
 def read_beside_a_good_row(row: dict[str, Any]) -> Any:

@@ -224,3 +224,27 @@ def test_a_refused_account_offers_another_key_and_not_another_read(team):
     assert "Replace key" in text_of(page)
     assert "Read again" not in text_of(page)
     assert "main is not read: This key can withdraw money." in text_of(again)
+
+
+def test_a_ban_elsewhere_than_at_the_venue_concerns_those_who_read_there(team):
+    here, elsewhere = "https://me:secret@one.example/x", "https://two.example"
+    make_account(team, environment=here)
+    for environment in (here, elsewhere):
+        HostBan.objects.create(
+            venue="binance", environment=environment, begun_at=NOW, until=NOW + timedelta(hours=1)
+        )
+
+    page = text_of(browser(team).get("/"))
+
+    assert "Binance at one.example has banned this machine's address until" in page
+    assert "two.example" not in page
+    assert "secret" not in page
+
+
+def test_a_part_that_the_venue_lets_be_polled_less_often_says_so(team):
+    make_coverage(make_account(team, poll_budget_s=200.0), seen_at=LATE)
+
+    page = browser(team).get("/coverage/").content.decode()
+
+    assert "Polled every 3 min 20 s: the venue allows no more for all accounts there." in page
+    assert "parts are not seen" not in page

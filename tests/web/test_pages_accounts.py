@@ -243,7 +243,8 @@ def test_each_venue_has_a_form_with_the_fields_it_needs(team, slug):
     else:
         assert f'<option value="{slug}" selected>' in body
         found = re.findall(r'type="password" name="secret-(\w+)"', body)
-        assert found == list(adapter.credentials)
+        # A public address is asked for once, in the open.
+        assert found == [name for name in adapter.credentials if name != "walletAddress"]
 
 
 def test_without_scripts_the_fields_of_another_venue_are_shown_first(team):
@@ -259,3 +260,22 @@ def test_without_scripts_the_fields_of_another_venue_are_shown_first(team):
 
 def test_a_form_with_secrets_is_kept_by_no_cache(team):
     assert browser(team).get("/accounts/add/")["Cache-Control"] == "no-store"
+
+
+def test_a_wallet_that_is_part_of_the_key_is_asked_for_once(team):
+    client = browser(team)
+    form = {"venue": "aster", "label": "main", "secret-privateKey": "0x" + "1" * 64}
+
+    shown = client.get("/accounts/add/?venue=aster").content.decode()
+    without = client.post("/accounts/add/", form)
+    client.post("/accounts/add/", {**form, "wallet": WALLET})
+
+    assert shown.count("Wallet address</label>") == 1
+    assert "Aster needs the wallet address." in text_of(without)
+    assert Account.objects.get().credentials.open()["walletAddress"].lower() == WALLET
+
+
+def test_the_form_says_what_key_the_chosen_venue_needs(team):
+    page = text_of(browser(team).get("/accounts/add/?venue=bybit"))
+
+    assert f"What it needs: {REGISTRY['bybit'].permission}" in page

@@ -124,6 +124,10 @@ def test_an_owner_announces_and_cancels(team, position):
         ({**TIGHTER, "tiers": "0 half"}, "Line 1: 'half' is not a number."),
         ({**TIGHTER, "effective_at": "2036-12-01T08:00"}, "two years ahead"),
         ({**TIGHTER, "max_leverage": "inf"}, "Enter a number."),
+        ({**TIGHTER, "max_leverage": "1e400"}, "Enter a number."),
+        ({**TIGHTER, "effective_at": "0001-01-01T00:00"}, "more than a year back"),
+        ({**TIGHTER, "delists_at": "2026-11-30T08:00"}, "Trading would end before"),
+        ({**TIGHTER, "effective_at": "2036-12-01T08:00", "preview": "1"}, "two years ahead"),
     ],
 )
 def test_a_form_that_cannot_be_is_a_sentence(team, position, form, says):
@@ -211,3 +215,63 @@ def test_a_change_of_rules_is_told_in_what_happened(team, position):
     page = text_of(browser(team).get(f"/positions/{position.pk}/"))
 
     assert "rules changed maintenance table, our liquidation price 54,271 → 54,545" in page
+
+
+def test_a_button_pressed_twice_announces_once(team, position):
+    client = browser(team)
+    client.post(url(position, "announce/"), TIGHTER)
+
+    again = client.post(url(position, "announce/"), TIGHTER)
+
+    assert "The same change is announced already" in text_of(again)
+    assert AnnouncedChange.objects.count() == 1
+
+
+def test_what_comes_at_once_is_said_before_and_after(team, position):
+    client, past = browser(team), {**TIGHTER, "effective_at": "2026-11-20T08:00"}
+
+    shown = client.post(url(position, "announce/"), {**past, "preview": "1"})
+    done = client.post(url(position, "announce/"), past, follow=True)
+
+    assert "it would come into force at once, and could not be cancelled" in text_of(shown)
+    assert "it comes into force at once." in text_of(done)
+
+
+def test_enter_in_a_field_shows_whom_it_moves_and_announces_nothing(team, position):
+    form = browser(team).get(url(position)).content.decode().split('id="announce"')[1]
+
+    first_button = form.split('type="submit"')[1].split(">")[0]
+
+    assert 'name="preview"' in first_button
+
+
+def test_a_change_that_moves_no_figure_says_so(team, position):
+    make_announced(position.market, kind="limits", change={"max_leverage": 9.0})
+
+    page = text_of(browser(team).get(url(position)))
+
+    assert "It moves no liquidation price and no margin ratio here." in page
+
+
+def test_the_sentence_speaks_of_all_pages_of_the_list(team):
+    account = make_account(team)
+    for number in range(52):
+        make_position(account, symbol=f"C{number:02}/USDT:USDT")
+    Market.objects.filter(symbol="C07/USDT:USDT").update(delists_at=NOW - timedelta(days=1))
+    client = browser(team)
+
+    pages = [client.get("/markets/", {"page": number}) for number in (1, 2)]
+
+    assert ["1 of 52 markets held has ended" in headline(page) for page in pages] == [True, True]
+    assert "C07/USDT:USDT on Binance." in text_of(pages[1])
+
+
+def test_several_that_end_soon_are_said_in_the_plural(team):
+    account = make_account(team)
+    for symbol in ("BTC/USDT:USDT", "ETH/USDT:USDT"):
+        make_position(account, symbol=symbol)
+    Market.objects.update(delists_at=NOW + timedelta(days=3))
+
+    page = browser(team).get("/markets/")
+
+    assert "2 of 2 markets held end within a week" in headline(page)

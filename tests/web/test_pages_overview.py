@@ -313,3 +313,26 @@ def test_compartments_are_drawn_from_the_same_rows(team, bybit):
 
     assert page.context["compartments"]["venues"][0]["compartments"][0]["id"] == str(position.pk)
     assert b'data-chart="compartments"' in page.content
+
+
+def test_a_cross_position_says_which_distance_of_its_account_orders_it(team, bybit):
+    cross = make_position(bybit, margin_mode="cross", liquidation_distance=0.4, rank_distance=0.176)
+    own = make_position(bybit, symbol="ETH/USDT:USDT", liquidation_distance=0.3, rank_distance=0.3)
+
+    page = browser(team).get("/")
+
+    assert "17.6 %" in row_of(page, cross.pk).replace("\u00a0", " ")
+    assert "account <" not in row_of(page, own.pk)
+    assert cells(position=cross)["cells"]["rank_distance"]["text"].startswith("17.6")
+    assert "rank_distance" not in cells(position=own)["cells"]
+
+
+def test_a_book_in_coins_gives_its_long_amounts_room(team, bybit):
+    position = make_sol(bybit)
+    client = browser(team)
+    in_dollars = client.get("/").content.decode()
+
+    type(position).objects.update(collateral_usd=None)
+    in_coins = client.get("/").content.decode()
+
+    assert ["is-in-coins" in page for page in (in_dollars, in_coins)] == [False, True]

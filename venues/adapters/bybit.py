@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any
 
 from positions.engine.types import ContractKind, MarginMode, Side
 from venues import bybit_account, bybit_markets
@@ -25,7 +25,6 @@ from venues.bybit_account import AccountKind
 from venues.closing_reserve import (
     NO_FEE,
     direction_of,
-    fee_rate_of,
     reserve_in,
     without_reserve,
 )
@@ -81,21 +80,6 @@ _ALIKE = Decimal("1e-4")
 # Printed where no price liquidates the position.
 NO_LIQUIDATION = 999_999
 _NO_AMOUNT = Figure.derived(0)
-
-
-class Margins(NamedTuple):
-    """What a row says of margins, settle units; `rate` a fraction.
-
-    maintenance    as Bybit prints it
-    at_entry       value of the position at entry
-    measured       value at the price that maintenance was measured at
-    """
-
-    collateral: Figure
-    maintenance: Figure
-    rate: Figure
-    at_entry: Figure
-    measured: Figure
 
 
 class Bybit(VenueAdapter):
@@ -282,16 +266,21 @@ def read_position(
     _check_sides(contracts, slot=slot, side=side)
     mode = MarginMode.ISOLATED if row.text_or("tradeMode") == "1" else account.mode
     mark, entry = row.positive("markPrice"), row.positive("avgPrice")
-    leverage = row.positive("leverage")
-    notional = value_at(market=market, contracts=contracts, price=mark)
-    margins = read_margins(
+    leverage, maintenance = row.positive("leverage"), row.number("positionMM", none=("",))
+    at_mark = value_at(market=market, contracts=contracts, price=mark)
+    at_entry = _value_at_entry(contracts, entry=entry, kind=part.kind)
+    measured = row.positive("positionValue")
+    collateral, rate = read_margins(
         row,
-        value=_value_at_entry(contracts, entry=entry, kind=part.kind),
+        maintenance=maintenance,
+        at_entry=at_entry,
+        measured=measured,
         leverage=leverage,
         direction=direction_of(kind=part.kind, side=side),
         mode=mode,
         market=market,
     )
+    rule = _rule_shown(measured, at_entry=at_entry, at_mark=at_mark, kind=market.kind, of=account)
     return PositionReading(
         market=market,
         slot=slot,
@@ -300,21 +289,19 @@ def read_position(
         contracts=contracts,
         entry_price=entry,
         mark_price=mark,
-        collateral=margins.collateral,
+        collateral=collateral,
         liquidation_price=read_liquidation_price(row),
         unrealized_pnl=row.number("unrealisedPnl", none=("",)),
         leverage=leverage,
-        notional=notional,
-        maintenance_margin=margins.maintenance,
-        maintenance_rate=margins.rate,
+        notional=at_mark,
+        maintenance_margin=maintenance,
+        maintenance_rate=rate,
         # The rate is that of the whole position: a tier's deduction is in it already.
-        maintenance_amount=_NO_AMOUNT if margins.rate.is_known else margins.rate,
+        maintenance_amount=_NO_AMOUNT if rate.is_known else rate,
         adl_rank=row.number("adlRankIndicator", none=("",)),
         auto_add_margin=SWITCH.get(row.text_or("autoAddMargin")),
         venue_time=at or read_instant(row, "updatedTime"),
-        margin_rule=""
-        if BASIS in client.request.options
-        else _rule_shown(margins, notional=notional, market=market, account=account),
+        margin_rule="" if BASIS in client.request.options else rule,
         raw=row.fields,
     )
 
@@ -322,36 +309,33 @@ def read_position(
 def read_margins(
     row: Row,
     *,
-    value: Figure,
+    maintenance: Figure,
+    at_entry: Figure,
+    measured: Figure,
     leverage: Figure,
     direction: int,
     mode: MarginMode | None,
     market: MarketSpec,
-) -> Margins:
-    """Return the margins of a row; collateral and rate are without the closing fee.
+) -> tuple[Figure, Figure]:
+    """Return collateral and maintenance rate of an isolated row, both without the closing fee.
 
-    value  of the position at entry, settle units
+    at_entry  value of the position at entry, settle units
+    measured  positionValue, at the price that positionMM was measured at: entry until September
+              2025, then the mark
     positionBalance is initial and added margin with the fee, without PnL. Whether positionMM holds
-    the fee too is seen in positionIM beside it. positionValue is at the price that positionMM was
-    measured at: entry until September 2025, then the mark.
-    Source: venues/closing_reserve.py.
+    the fee too is seen in positionIM beside it. Source: venues/closing_reserve.py.
     """
-    held = row.positive("positionBalance")
-    initial, maintenance = row.number("positionIM", none=("",)), row.number("positionMM", none=("",))
-    measured = row.positive("positionValue")
+    held, initial = row.positive("positionBalance"), row.number("positionIM", none=("",))
     if mode is not MarginMode.ISOLATED:
         unknown = Figure.unknown(CROSS if mode else MODE_UNKNOWN)
-        return Margins(unknown, maintenance, unknown, value, measured)
-    reserve = reserve_in(initial_margin=initial, value=value, leverage=leverage)
-    fee = fee_rate_of(reserve=reserve, value=value, leverage=leverage, direction=direction)
-    collateral = without_reserve(
-        held=held,
-        value=value,
-        fee_rate=fee if fee.is_known else _list_fee(market),
-        direction=direction,
+        return unknown, unknown
+    reserve = reserve_in(
+        initial_margin=initial, value=at_entry, leverage=leverage, direction=direction
     )
-    net = maintenance.minus(reserve) if reserve.is_known else maintenance
-    return Margins(collateral, maintenance, net.over(measured.otherwise(value)), value, measured)
+    fee = _list_fee(market) if reserve.fee_rate is None else Figure.derived(reserve.fee_rate)
+    collateral = without_reserve(held=held, value=at_entry, fee_rate=fee, direction=direction)
+    net = maintenance.minus(Figure.derived(reserve.amount)) if reserve.amount else maintenance
+    return collateral, net.over(measured.otherwise(at_entry))
 
 
 def read_liquidation_price(row: Row) -> Figure:
@@ -399,18 +383,23 @@ def _name_without_mode(row: Row) -> str | None:
 
 
 def _rule_shown(
-    margins: Margins, *, notional: Figure, market: MarketSpec, account: AccountKind
+    measured: Figure,
+    *,
+    at_entry: Figure,
+    at_mark: Figure,
+    kind: ContractKind | None,
+    of: AccountKind,
 ) -> str:
     """Return the rule by the price at which the row's own value stands."""
-    if market.kind is None:
+    if kind is None:
         return ""
-    basis = "mark" if account.is_unified else "entry"
-    value, at_entry, at_mark = margins.measured.value, margins.at_entry.value, notional.value
-    if value and at_entry and at_mark:
-        off_entry, off_mark = abs(value - at_entry), abs(value - at_mark)
+    basis = "mark" if of.is_unified else "entry"
+    value, entry, mark = measured.value, at_entry.value, at_mark.value
+    if value and entry and mark:
+        off_entry, off_mark = abs(value - entry), abs(value - mark)
         if abs(off_entry - off_mark) > _ALIKE * value:
             basis = "entry" if off_entry < off_mark else "mark"
-    return RULES_BY_BASIS[basis].get(market.kind, "")
+    return RULES_BY_BASIS[basis].get(kind, "")
 
 
 def _value_at_entry(size: Figure, *, entry: Figure, kind: ContractKind) -> Figure:

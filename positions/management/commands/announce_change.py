@@ -13,7 +13,12 @@ from django.db import DatabaseError
 from django.utils.dateparse import parse_datetime
 
 from positions import announcements, market_selectors
-from positions.announced_terms import LIMIT_NAMES, AnnouncementError, collect_terms
+from positions.announced_terms import (
+    LIMIT_NAMES,
+    AnnouncementError,
+    check_instants,
+    collect_terms,
+)
 from positions.pages.markets import moved_rows
 from positions.pages.rules import WHAT, change_words
 from riskhub import clock, formatting
@@ -87,6 +92,7 @@ class Command(BaseCommand):
             delists_at=_instant(options["delists_at"], "--delists-at"),
             funding_interval_h=options["funding_interval_h"],
         )
+        check_instants(terms=terms, effective_at=at, now=clock.now())
         self._preview(market, terms)
         if options["dry_run"]:
             return

@@ -42,7 +42,8 @@ class Command(BaseCommand):
         rows = Account.objects.filter(is_enabled=True).order_by("venue", "label")
         rows = rows.filter(label=label) if label else rows
         if not rows:
-            known = ", ".join(Account.objects.values_list("label", flat=True)[:20])
+            labels = Account.objects.order_by("label").values_list("label", flat=True)
+            known = ", ".join(labels.distinct()[:20])
             raise CommandError(
                 f"There is no account {label!r}. Known: {known or 'none'}."
                 if label
