@@ -90,8 +90,16 @@ def mark_vanished(
 
 def _may_be_refused(scope: ScopeReading, position: Position) -> bool:
     """Tell whether a refused row names the position's contract, or no contract at all."""
-    names = {"", position.market.venue_symbol, position.market.symbol}
-    return any(refusal.venue_symbol in names for refusal in scope.refusals)
+    market = position.market
+    names = {"", market.venue_symbol, market.symbol}
+    # Some venues name the coin in a row and list its contract under a number.
+    base = _plain(market.symbol.partition("/")[0])
+    told = [refusal.venue_symbol for refusal in scope.refusals]
+    return any(name in names or _plain(name).startswith(base) for name in told)
+
+
+def _plain(name: str) -> str:
+    return "".join(each for each in name.upper() if each.isalnum())
 
 
 def write_ends(group: Group) -> None:

@@ -40,7 +40,7 @@ _Told = TypeVar("_Told")
 
 REQUEST_TIMEOUT_S = 10.0
 _INSTANCES = 512
-_OBJECTS_BEFORE_COLLECTION = 100_000
+_OBJECTS_BEFORE_COLLECTION = 250_000
 # Full jitter, up to so many seconds before each further try. When three requests in ten fail,
 # four tries leave one poll in 120 unread, for 1.4 requests a poll.
 _RETRY_DELAYS_S = (0.3, 0.8, 1.5)

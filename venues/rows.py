@@ -275,11 +275,8 @@ def _problem_of(text: str, *, longest: int) -> str:
 
 
 def _keep(kept: dict[tuple[str, str, str], PositionReading], reading: PositionReading) -> None:
-    twin = kept.get(reading.identity)
-    if twin is None:
-        kept[reading.identity] = reading
-        return
-    if twin.raw == reading.raw:
+    twin = kept.setdefault(reading.identity, reading)
+    if twin is reading or twin.raw == reading.raw:
         return
     if twin.venue_time and reading.venue_time and reading.venue_time >= twin.venue_time:
         kept[reading.identity] = reading

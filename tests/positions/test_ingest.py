@@ -247,6 +247,19 @@ def test_refused_row_keeps_the_position_it_may_be():
     assert CoverageEntry.objects.get().refused == 1
 
 
+@pytest.mark.parametrize(
+    ("symbol", "told"), [("ETH/USDC:USDC", "ETH"), ("FLX-TSLA/USDH:USDH", "flx:TSLA")]
+)
+def test_a_refused_row_that_names_the_coin_of_a_contract_listed_by_number(symbol, told):
+    account = make_account()
+    held = reading(symbol, market=spec(symbol, venue_symbol="1"))
+    store(outcome(account, held))
+
+    store(outcome(account, seconds=30, refusals=[Refusal("entryPx: 'NaN' is no number", told)]))
+
+    assert Position.objects.get().state == "open"
+
+
 def test_a_part_that_was_closed_does_not_end_a_position_whose_row_is_refused():
     account = make_account()
     store(outcome(account, reading("ETH/USDT:USDT")))

@@ -15,7 +15,7 @@ from riskhub import clock
 from tests.system.parts import running_broker
 from tests.venues.probe import Probe, make_adapter, make_job
 from tests.venues.replay import Replay
-from venues import rates, reading
+from venues import rates, reading, registry
 from venues.base import VenueAdapter
 from venues.errors import TimedOut
 from venues.market_data import RateBudget
@@ -220,3 +220,55 @@ def test_bans_are_named_by_host_alone() -> None:
     names = {rates._ban_key(f"v:x:{egress}") for egress in ("one", "two")}
 
     assert len(names) == 1
+
+
+HEAVY = RateBudget(requests=100, window_s=10.0, weights={"POST /heavy": 30, "GET /light": 2})
+
+
+def test_weight_is_counted_and_never_more_than_the_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = [1000.0]
+    monkeypatch.setattr("venues.rates.clock.monotonic_s", lambda: now_s[0])
+    window, granted = Window(HEAVY), []
+    for turn in range(900):
+        now_s[0] += 0.1
+        sizes = [30] if turn % 2 else [2, 2, 2]
+        granted.append((now_s[0], window.lease(1, sizes=sizes, share=1.0).granted))
+
+    for start, _ in granted:
+        assert sum(weight for at, weight in granted if start <= at < start + 10) <= 100
+    # The heavy ones come through beside the light ones.
+    assert sum(weight == 30 for _, weight in granted) >= 8
+
+
+def test_a_heavy_request_waits_for_its_whole_weight_through_redis(redis_url: str) -> None:
+    async def work() -> int:
+        leases = Leases()
+        rate = Rate(name="heavy:x:default", budget=HEAVY, leases=leases, on_ban=lambda _: None)
+        takers = [asyncio.create_task(rate.take(30)) for _ in range(6)]
+        await asyncio.sleep(0.2)
+        done = sum(task.done() for task in takers)
+        for task in takers:
+            task.cancel()
+        await leases.close()
+        return done
+
+    with override_settings(REDIS_URL=redis_url):
+        assert asyncio.run(work()) == 3
+
+
+@pytest.mark.parametrize(
+    ("slug", "line", "weight"),
+    [
+        ("binance", "GET /fapi/v3/positionRisk?timestamp=1", 5),
+        ("binance", "GET /fapi/v1/premiumIndex?symbol=BTCUSDT", 1),
+        ("binance", "GET /fapi/v1/premiumIndex", 10),
+        ("hyperliquid", 'POST /info {"type": "clearinghouseState", "user": "0x1"}', 2),
+        ("hyperliquid", 'POST /info {"type": "metaAndAssetCtxs"}', 20),
+        ("hyperliquid", 'POST /info {"type":"userRole"}', 60),
+        ("bybit", "GET /v5/position/list?category=linear", 1),
+    ],
+)
+def test_a_request_weighs_what_its_venue_says(slug: str, line: str, weight: int) -> None:
+    registry.load()
+
+    assert registry.get(slug).rate.weigh_line(line) == weight
