@@ -22,7 +22,8 @@ from tests.venues.replay import Fault, Replay
 from venues import services
 from venues.models import Feed, HostBan, KeyCheck, Quote
 
-pytestmark = pytest.mark.django_db
+# Minutes on a busy machine: with the other slow proofs.
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 STEPS = {
     "keys: written",
     "keys: stored",

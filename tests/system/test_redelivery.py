@@ -12,7 +12,7 @@ from tests.system.forks import ForkServer, Job
 pytestmark = pytest.mark.django_db
 
 
-@pytest.mark.parametrize("trials", [100, pytest.param(1000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("trials", [30, pytest.param(1000, marks=pytest.mark.slow)])
 def test_the_same_poll_task_twice_at_once_is_stored_once(
     folder: Path, databases: Databases, forks: ForkServer, trials: int
 ) -> None:

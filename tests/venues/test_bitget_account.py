@@ -17,10 +17,10 @@ from tests.venues.own_answers import ask, own, shown
 from tests.venues.replay import Replay
 from venues import registry
 from venues.base import Held, PositionEnd
-from venues.bitget_ends import judge_end
 from venues.errors import PermissionRefused
 from venues.figures import Row
 from venues.key_facts import KeyFacts
+from venues.parts.bitget_ends import judge_end
 
 registry.load()
 BITGET = registry.get("bitget")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import redis
 from django.test import override_settings
 
 from positions import context
@@ -25,6 +26,9 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(autouse=True)
 def _shared(redis_url: str) -> Iterator[None]:
     with override_settings(REDIS_URL=redis_url):
+        # What reading noted before, in the same process, is no part of these cases.
+        clocks.settle()
+        redis.Redis.from_url(redis_url).flushall()
         yield
 
 

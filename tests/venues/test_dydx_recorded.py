@@ -32,8 +32,8 @@ from tests.venues.recorded_rows import (
 from tests.venues.replay import Replay
 from venues import registry
 from venues.base import ScopeReading
-from venues.dydx_rows import NO_SETTING
 from venues.errors import RateLimited, VenueError, VenueRefused
+from venues.parts.dydx_rows import NO_SETTING
 
 registry.load()
 pytestmark = needs_recordings

@@ -31,7 +31,11 @@ def refusal(venue: str, options: dict[str, Any]) -> str:
 @pytest.mark.parametrize(
     ("venue", "options", "sentence"),
     [
-        ("binance", {"foo": "bar"}, "no option 'foo'. Its options: scopes, position_risk, account_type."),
+        (
+            "binance",
+            {"foo": "bar"},
+            "no option 'foo'. Its options: scopes, position_risk, account_type.",
+        ),
         ("binance", {"scope": "linear"}, "no option 'scope'; did you mean 'scopes'? Its options"),
         ("binance", {"scopes": "zzz"}, "option scopes is some of: linear, inverse."),
         ("binance", {"scopes": "linaer"}, "linear, inverse; did you mean 'linear'?"),

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 from positions.engine.types import ContractKind
-from venues import binance_ends, binance_markets, binance_pools, binance_rows, ethereum
+from venues import ethereum
 from venues.base import (
     AccountRequest,
     Held,
@@ -17,12 +17,13 @@ from venues.base import (
     VenueAdapter,
     VenueClient,
 )
-from venues.binance_rows import Product
 from venues.errors import BadCredentials, VenueRefused
 from venues.figures import Row
 from venues.key_facts import KeyFacts
 from venues.market_data import FundingReading, Listing, RateBudget, TierReading
 from venues.options import scopes_option
+from venues.parts import binance_ends, binance_markets, binance_pools, binance_rows
+from venues.parts.binance_rows import Product
 from venues.rows import check_scope, choose_scopes, read_each, read_instant, take_rows
 
 SCOPE = "linear"

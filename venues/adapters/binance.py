@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from positions.engine.types import ContractKind, MarginMode
-from venues import binance_ends, binance_markets, binance_pools, binance_rows
 from venues.base import (
     AccountRequest,
     AssetPriceReading,
@@ -18,12 +17,13 @@ from venues.base import (
     VenueAdapter,
     VenueClient,
 )
-from venues.binance_rows import Product, listed
 from venues.errors import BadCredentials, KeyRejected, VenueError
 from venues.figures import Row
 from venues.key_facts import KeyFacts
 from venues.market_data import FundingReading, Listing, RateBudget, TierReading
 from venues.options import AccountOption, scopes_option
+from venues.parts import binance_ends, binance_markets, binance_pools, binance_rows
+from venues.parts.binance_rows import Product, listed
 from venues.rows import (
     ask_each_or_all,
     check_scope,

@@ -20,8 +20,13 @@ from venues.base import (
     VenueAdapter,
     VenueClient,
 )
-from venues.bitget_account import judge_classic_key, judge_unified_key, read_standings
-from venues.bitget_api import (
+from venues.errors import VenueError
+from venues.figures import Figure, Row, RowError
+from venues.key_facts import KeyFacts
+from venues.market_data import FundingReading, Listing, RateBudget, TierReading
+from venues.options import AccountOption, scopes_option
+from venues.parts.bitget_account import judge_classic_key, judge_unified_key, read_standings
+from venues.parts.bitget_api import (
     CLASSIC,
     MODES,
     SCOPES,
@@ -31,12 +36,7 @@ from venues.bitget_api import (
     choose_api,
     says_unified,
 )
-from venues.bitget_ends import read_end
-from venues.errors import VenueError
-from venues.figures import Figure, Row, RowError
-from venues.key_facts import KeyFacts
-from venues.market_data import FundingReading, Listing, RateBudget, TierReading
-from venues.options import AccountOption, scopes_option
+from venues.parts.bitget_ends import read_end
 from venues.rows import (
     CROSS,
     MODE_UNKNOWN,

@@ -9,7 +9,6 @@ from decimal import Decimal
 from typing import Any
 
 from positions.engine.types import ContractKind, MarginMode, Side
-from venues import bybit_account, bybit_markets
 from venues.base import (
     AccountRequest,
     Held,
@@ -21,7 +20,6 @@ from venues.base import (
     VenueAdapter,
     VenueClient,
 )
-from venues.bybit_account import AccountKind
 from venues.closing_reserve import (
     NO_FEE,
     direction_of,
@@ -33,6 +31,8 @@ from venues.figures import NOT_GIVEN, Figure, Row, RowError
 from venues.key_facts import KeyFacts
 from venues.market_data import Listing, RateBudget, TierReading
 from venues.options import AccountOption, scopes_option
+from venues.parts import bybit_account, bybit_markets
+from venues.parts.bybit_account import AccountKind
 from venues.rows import (
     CROSS,
     MODE_UNKNOWN,

@@ -16,7 +16,12 @@ from venues.base import (
     VenueAdapter,
     VenueClient,
 )
-from venues.dydx_rows import (
+from venues.errors import BadAccount, UnreadableAnswer, VenueError, VenueRefused
+from venues.figures import Figure, Row, RowError
+from venues.key_facts import KeyFacts
+from venues.market_data import Listing, RateBudget, TierReading
+from venues.options import AccountOption, scopes_option
+from venues.parts.dydx_rows import (
     FINAL_SETTLEMENT,
     PARENTS,
     SETTLING,
@@ -31,11 +36,6 @@ from venues.dydx_rows import (
     read_standing,
     read_table,
 )
-from venues.errors import BadAccount, UnreadableAnswer, VenueError, VenueRefused
-from venues.figures import Figure, Row, RowError
-from venues.key_facts import KeyFacts
-from venues.market_data import Listing, RateBudget, TierReading
-from venues.options import AccountOption, scopes_option
 from venues.rows import (
     ask_each_or_all,
     choose_scopes,

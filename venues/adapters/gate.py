@@ -23,12 +23,12 @@ from venues.base import (
 )
 from venues.errors import UnreadableAnswer, VenueError
 from venues.figures import NOT_GIVEN, Figure, Row
-from venues.gate_account import read_facts, read_standing
-from venues.gate_api import SCOPES, Scope, read_seconds
-from venues.gate_ends import read_end
 from venues.key_facts import KeyFacts
 from venues.market_data import FundingReading, Listing, RateBudget, TierReading
 from venues.options import scopes_option
+from venues.parts.gate_account import read_facts, read_standing
+from venues.parts.gate_api import SCOPES, Scope, read_seconds
+from venues.parts.gate_ends import read_end
 from venues.rows import (
     CROSS,
     MODE_UNKNOWN,

@@ -19,11 +19,11 @@ from venues.base import (
     VenueClient,
 )
 from venues.errors import BadAccount, UnreadableAnswer, VenueError
-from venues.facts_centralised import CENTRALISED
-from venues.facts_decentralised import DECENTRALISED
 from venues.figures import Row
 from venues.market_data import RateBudget, TierReading
 from venues.options import AccountOption, scopes_option
+from venues.parts.facts_centralised import CENTRALISED
+from venues.parts.facts_decentralised import DECENTRALISED
 from venues.rows import check_scope, choose_scopes, read_rows, split_symbol
 from venues.unified import ONE_BY_ONE, Facts, read_position, read_quotes
 

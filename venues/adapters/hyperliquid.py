@@ -24,7 +24,10 @@ from venues.base import (
 )
 from venues.errors import BadAccount, UnreadableAnswer, VenueError
 from venues.figures import Figure, Row, RowError
-from venues.hyperliquid_rows import (
+from venues.key_facts import KeyFacts
+from venues.market_data import Listing, RateBudget, TierReading
+from venues.options import AccountOption, scopes_option
+from venues.parts.hyperliquid_rows import (
     Margins,
     list_tables,
     make_standing,
@@ -41,9 +44,6 @@ from venues.hyperliquid_rows import (
     read_table,
     unwrap,
 )
-from venues.key_facts import KeyFacts
-from venues.market_data import Listing, RateBudget, TierReading
-from venues.options import AccountOption, scopes_option
 from venues.rows import (
     choose_scopes,
     read_each,

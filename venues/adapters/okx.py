@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 from positions.engine.types import ContractKind, MarginMode
-from venues import okx_account, okx_markets
 from venues.base import (
     AccountRequest,
     AssetPriceReading,
@@ -26,6 +25,7 @@ from venues.figures import Figure, Row, RowError
 from venues.key_facts import KeyFacts
 from venues.market_data import FundingReading, Listing, RateBudget, TierReading
 from venues.options import scopes_option
+from venues.parts import okx_account, okx_markets
 from venues.rows import (
     CROSS,
     ask_each_or_all,

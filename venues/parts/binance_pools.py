@@ -7,9 +7,9 @@ from decimal import Decimal
 
 from positions.engine.types import MarginMode
 from venues.base import PositionReading, Standing, VenueClient
-from venues.binance_rows import SETTINGS_AGE_S, Product
 from venues.errors import VenueError
 from venues.figures import Figure, Row, RowError
+from venues.parts.binance_rows import SETTINGS_AGE_S, Product
 from venues.rows import read_each, take_rows
 
 BANKRUPT = "bankrupt"

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from positions.engine.types import PositionState
 from riskhub import clock
 from venues.base import Held, PositionEnd, VenueClient
-from venues.bitget_api import MODES, Api, Scope
 from venues.figures import NOT_GIVEN, Figure, Row
+from venues.parts.bitget_api import MODES, Api, Scope
 from venues.rows import read_each, read_instant, take_rows
 
 # Between the last fill and the end, and how far our clock may be from the venue's.

@@ -9,7 +9,7 @@ from positions.engine.types import PositionState
 from riskhub import clock
 from venues.base import Held, PositionEnd, VenueClient
 from venues.figures import Figure, Row
-from venues.gate_api import Scope, read_seconds
+from venues.parts.gate_api import Scope, read_seconds
 from venues.rows import read_each, take_rows
 
 # How far our clock may be from the venue's, and a close from the liquidation that made it.

@@ -10,9 +10,9 @@ from typing import Any
 from positions.engine.types import PositionState
 from riskhub import clock
 from venues.base import Held, PositionEnd, VenueClient
-from venues.binance_rows import Product
 from venues.errors import VenueError, VenueRefused
 from venues.figures import NOT_GIVEN, Figure, Row, RowError
+from venues.parts.binance_rows import Product
 from venues.rows import ask_each_or_all, read_each, read_instant, take_rows
 
 # An answer is a little older than the moment at which we saw it, and clocks differ.

@@ -9,8 +9,8 @@ from positions.engine.types import MarginMode
 from venues.base import Standing, VenueClient
 from venues.errors import PermissionRefused, VenueError
 from venues.figures import NOT_GIVEN, Figure, Row, RowError
-from venues.gate_api import Scope
 from venues.key_facts import KeyFacts
+from venues.parts.gate_api import Scope
 from venues.rows import read_each
 
 NO_STANDING = "the account's balance could not be read"

@@ -7,10 +7,10 @@ from typing import Any
 
 from positions.engine.types import Tier
 from venues.base import QuoteReading, VenueClient
-from venues.binance_rows import Product, listed
 from venues.errors import VenueError
 from venues.figures import Row, RowError
 from venues.market_data import FundingReading, Listing, TierReading
+from venues.parts.binance_rows import Product, listed
 from venues.rows import ask_each_or_all, list_symbols, read_each, read_instant
 
 # Deliveries of the year 2100 stand for "none is planned".

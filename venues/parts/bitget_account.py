@@ -6,10 +6,10 @@ from typing import Any
 
 from positions.engine.types import MarginMode
 from venues.base import ScopeReading, Standing, VenueClient
-from venues.bitget_api import UNIFIED, Api, Scope
 from venues.errors import VenueError
 from venues.figures import Figure, Row, RowError
 from venues.key_facts import KeyFacts
+from venues.parts.bitget_api import UNIFIED, Api, Scope
 from venues.rows import read_each, take_rows
 
 NO_STANDING = "the account's balance could not be read"
