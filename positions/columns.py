@@ -57,6 +57,8 @@ _REPORTED = (
 # of the reading: its convention is not ours to move.
 _MOVED_BY_PRICE = ("unrealized_pnl", "maintenance_margin")
 
+# Farther beyond its end than anything with a price can be.
+BEYOND_ALL = -1e9
 _NO_MARK = Figure.unknown("no reading told one")
 
 
@@ -356,6 +358,13 @@ def _is_venues_word(draft: Draft, name: str, cell: Cell) -> bool:
         return False
     source = draft.sources.get(name)
     return source == Source.REPORTED or (source == Source.DERIVED and cell.value is None)
+
+
+def rank_bankrupt(*, drafts: Iterable[Draft]) -> None:
+    """Rank first, in the database too, what is bankrupt and has no price to be far from."""
+    for draft in drafts:
+        if draft.position.rank_distance is None and draft.reasons.get("margin_ratio") == "bankrupt":
+            draft.position.rank_distance = BEYOND_ALL
 
 
 def intern_provenance(*, drafts: Iterable[Draft]) -> None:

@@ -15,7 +15,13 @@ from django.db import transaction
 from positions import history, lives, markets, pools, scheduling
 from positions.alerts import pipeline
 from positions.broadcast import publish
-from positions.columns import apply_latest_quote, apply_reading, derive, intern_provenance
+from positions.columns import (
+    apply_latest_quote,
+    apply_reading,
+    derive,
+    intern_provenance,
+    rank_bankrupt,
+)
 from positions.difference import Before
 from positions.group import (
     Group,
@@ -128,6 +134,7 @@ def _apply_outcomes(group: Group, outcomes: Sequence[AccountOutcome]) -> None:
         valuation=value_at(now=group.now),
     )
     pools.rank(group.positions.values())
+    rank_bankrupt(drafts=group.drafts)
     intern_provenance(drafts=group.drafts)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from positions.columns import BEYOND_ALL
 from positions.engine.types import ContractKind, Source
 from positions.freshness import stale_after_s
 from positions.models import Position
@@ -18,7 +19,7 @@ from positions.pools import is_pooled
 from riskhub import formatting
 
 # Sorts before every distance: nothing is left of a position that is bankrupt.
-BANKRUPT_FIRST = -1e9
+BANKRUPT_FIRST = BEYOND_ALL
 BANKRUPT = "bankrupt"
 # Amounts in US dollars, and the same in settle coins, which are shown where no dollars are known.
 _IN_COINS: Mapping[str, str] = {

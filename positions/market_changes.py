@@ -13,7 +13,7 @@ from typing import Any
 
 from positions import pools
 from positions.broadcast import publish
-from positions.columns import derive, intern_provenance, redraft
+from positions.columns import derive, intern_provenance, rank_bankrupt, redraft
 from positions.difference import Before, breach_changes
 from positions.ingest import evaluate, write_positions
 from positions.markets import tier_tables
@@ -116,6 +116,7 @@ def _move(positions: Sequence[Position], told: Sequence[MarketChange], now: date
     derive(drafts=drafts, tiers=tables, valuation=value_at(now=now))
     pools.rank_moved(positions)
     keep_stale(drafts=drafts, now=now)
+    rank_bankrupt(drafts=drafts)
     intern_provenance(drafts=drafts)
     for row in positions:
         row.committed_at = now

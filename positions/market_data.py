@@ -13,7 +13,7 @@ from django.db.models.functions import RowNumber
 
 from positions import feeds, pools
 from positions.broadcast import publish
-from positions.columns import apply_funding, derive, intern_provenance, redraft
+from positions.columns import apply_funding, derive, intern_provenance, rank_bankrupt, redraft
 from positions.ingest import evaluate, write_positions
 from positions.market_changes import FUNDING_INTERVAL, VENUE, put_in_force
 from positions.market_rules import columns_change, ingest_rules
@@ -182,6 +182,7 @@ def _move_funding(readings: dict[int, FundingReading], now: datetime) -> int:
     derive(drafts=drafts, tiers=tier_tables(market_ids=readings), valuation=value_at(now=now))
     pools.rank_moved(positions)
     keep_stale(drafts=drafts, now=now)
+    rank_bankrupt(drafts=drafts)
     intern_provenance(drafts=drafts)
     for row in positions:
         row.committed_at = now

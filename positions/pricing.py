@@ -9,7 +9,7 @@ from django.db import transaction
 
 from positions import markets, pools
 from positions.broadcast import publish
-from positions.columns import apply_quote, derive, intern_provenance, redraft
+from positions.columns import apply_quote, derive, intern_provenance, rank_bankrupt, redraft
 from positions.difference import Before, breach_changes
 from positions.ingest import evaluate, write_positions
 from positions.live_cells import MOVED_BY_PRICE
@@ -178,6 +178,7 @@ def _move_positions(quotes: dict[int, QuoteReading], outcome: PriceOutcome, now:
     )
     pools.rank_moved(rows)
     keep_stale(drafts=drafts, now=now)
+    rank_bankrupt(drafts=drafts)
     intern_provenance(drafts=drafts)
     for row in rows:
         row.committed_at = now

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from urllib.parse import urlsplit
 
 from positions.alerts.incidents import TOLD
 from positions.alerts.models import AlertRule, Incident, Reason
@@ -73,7 +74,9 @@ def subject_text(incident: Incident) -> str:
     place = place_text(account) if account else ""
     if account and incident.rule and incident.rule.kind == RuleKind.VENUE:
         adapter = REGISTRY.get(account.venue)
-        return f"All accounts at {adapter.label if adapter else account.venue}"
+        host = urlsplit(account.environment).netloc
+        at = f" ({host})" if host else ""
+        return f"All accounts at {adapter.label if adapter else account.venue}{at}"
     if position is None:
         return place
     return f"{position.market.symbol} {position.side} on {place}"

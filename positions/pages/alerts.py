@@ -208,6 +208,7 @@ def _rule_words(rule: AlertRule) -> str:
         RuleKind.KEY: "a key that the venue refuses",
         RuleKind.HYGIENE: "what is wrong with a key: withdrawal, trading, no address lock, expiry",
         RuleKind.REFUSALS: "rows of an answer that could not be read",
+        RuleKind.VENUE: "what befalls all accounts at a venue: silence, a ban, a clock that is off",
     }.get(RuleKind(rule.kind), str(rule.kind))
 
 

@@ -212,3 +212,16 @@ def test_a_ratio_of_0_beside_open_positions_is_no_ratio():
     held = Position.objects.get()
     assert held.margin_ratio is None
     assert "nothing is required" in held.provenance.reasons["margin_ratio"]
+
+
+def test_a_bankrupt_row_without_a_liquidation_price_is_first_in_the_database_too():
+    account = make_account()
+    gone = reading(
+        "SOL/USDT:USDT", mark_price=Figure.reported("50000"), liquidation_price=NO_LINE,
+        maintenance_margin=Figure.unknown("-"),
+    )  # fmt: skip
+
+    store(poll(account, reading(), gone, standings=[]))
+
+    first = live_positions(team=account.team, now=at(1))[0]
+    assert first.market.symbol == "SOL/USDT:USDT"
