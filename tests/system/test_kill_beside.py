@@ -55,7 +55,8 @@ class Beside:
         redis.Redis.from_url(f"unix://{self.folder / 'redis.sock'}").flushall()
 
     def job(self, database: str, *, killpoint: str, shift_s: float) -> Job:
-        log = f"{database}-{killpoint}{shift_s}.log"
+        # On PostgreSQL a database is a name and no path.
+        log = str(self.folder / f"{Path(database).name}-{killpoint}{shift_s}.log")
         return Job("steps.beside", database, log, killpoint, {"shift_s": shift_s})
 
 
