@@ -34,6 +34,7 @@ from positions.valuation import Valuation
 from venues.base import PositionReading, QuoteReading
 from venues.figures import Figure
 from venues.models import Quote
+from venues.rows import BANKRUPT
 
 NO_FUNDING = "no funding rate of this market was seen in the last 10 minutes"
 # Beyond this age a quote's funding says nothing about now.
@@ -344,7 +345,7 @@ def _apply_assessment(draft: Draft, assessment: Assessment) -> None:
     draft.is_breached = assessment.is_breached
     draft.position.severity = assessment.severity
     if assessment.is_bankrupt:
-        draft.reasons["margin_ratio"] = "bankrupt"
+        draft.reasons["margin_ratio"] = BANKRUPT
     draft.position.state = PositionState.BREACHED if assessment.is_breached else PositionState.OPEN
 
 
@@ -363,7 +364,7 @@ def _is_venues_word(draft: Draft, name: str, cell: Cell) -> bool:
 def rank_bankrupt(*, drafts: Iterable[Draft]) -> None:
     """Rank first, in the database too, what is bankrupt and has no price to be far from."""
     for draft in drafts:
-        if draft.position.rank_distance is None and draft.reasons.get("margin_ratio") == "bankrupt":
+        if draft.position.rank_distance is None and draft.reasons.get("margin_ratio") == BANKRUPT:
             draft.position.rank_distance = BEYOND_ALL
 
 

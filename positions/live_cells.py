@@ -17,10 +17,10 @@ from positions.freshness import stale_after_s
 from positions.models import Position
 from positions.pools import is_pooled
 from riskhub import formatting
+from venues.rows import BANKRUPT
 
 # Sorts before every distance: nothing is left of a position that is bankrupt.
 BANKRUPT_FIRST = BEYOND_ALL
-BANKRUPT = "bankrupt"
 # Amounts in US dollars, and the same in settle coins, which are shown where no dollars are known.
 _IN_COINS: Mapping[str, str] = {
     "collateral_usd": "collateral",

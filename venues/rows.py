@@ -27,6 +27,8 @@ from venues.errors import BadAccount, UnreadableAnswer, VenueError, VenueRefused
 from venues.figures import Figure, Row, RowError, exactly
 
 CROSS = "cross margin: the account's balance backs it"
+# The reason of a ratio where equity is used up; positions that have it sort first.
+BANKRUPT = "bankrupt"
 MODE_UNKNOWN = "the venue does not say whether the margin is isolated"
 
 # What the columns of the tables hold; a longer text, or one of these characters, is no name of

@@ -25,11 +25,10 @@ from venues.errors import Unavailable
 from venues.figures import Row, RowError
 from venues.options import AccountOption
 from venues.reference.catalogue import STYLES
-from venues.rows import read_each, read_instant, read_rows, require
+from venues.rows import BANKRUPT, read_each, read_instant, read_rows, require
 
 BOOK = "book"
 NO_PRICE = "no price liquidates it"
-BANKRUPT = "bankrupt"
 
 
 class Reference(VenueAdapter):

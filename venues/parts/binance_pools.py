@@ -10,9 +10,8 @@ from venues.base import PositionReading, Standing, VenueClient
 from venues.errors import VenueError
 from venues.figures import Figure, Row, RowError
 from venues.parts.binance_rows import SETTINGS_AGE_S, Product
-from venues.rows import read_each, take_rows
+from venues.rows import BANKRUPT, read_each, take_rows
 
-BANKRUPT = "bankrupt"
 NOT_READ = "the balance of the account could not be read"
 OTHER_BOOK = "the answer about the account does not hold the positions that are open"
 # A portfolio is liquidated at a uniMMR (equity / maintenance) of 105 %.

@@ -10,11 +10,10 @@ from venues.errors import VenueError
 from venues.figures import Figure, Row, RowError
 from venues.key_facts import KeyFacts
 from venues.parts.bitget_api import UNIFIED, Api, Scope
-from venues.rows import read_each, take_rows
+from venues.rows import BANKRUPT, read_each, take_rows
 
 NO_STANDING = "the account's balance could not be read"
 NO_UNIT = "Bitget does not name the currency of this sum"
-BANKRUPT = "bankrupt"
 
 # Of the codes of a classic key only these are understood; Bitget publishes no list of them.
 TRADE_CODES = frozenset({"trade", "coow", "cpow", "stow", "smow"})

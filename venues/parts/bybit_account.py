@@ -13,7 +13,7 @@ from venues.base import Held, PositionEnd, PositionReading, Standing, VenueClien
 from venues.errors import VenueError
 from venues.figures import Figure, Row, RowError
 from venues.key_facts import KeyFacts
-from venues.rows import read_each, read_instant, take_instant, take_rows
+from venues.rows import BANKRUPT, read_each, read_instant, take_instant, take_rows
 
 MODES = {
     "ISOLATED_MARGIN": MarginMode.ISOLATED,
@@ -30,7 +30,6 @@ WALLET_AGE_S = 2.0
 POOLED = (MarginMode.CROSS, MarginMode.PORTFOLIO)
 NO_CLASSIC_RATIO = "Bybit tells no ratio of a classic account"
 NO_WALLET = "the wallet of the account could not be read"
-BANKRUPT = "bankrupt"
 
 ENDS = {
     "Trade": PositionState.CLOSED,

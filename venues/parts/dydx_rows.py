@@ -21,13 +21,12 @@ from venues.base import (
 from venues.errors import BadAccount, UnreadableAnswer
 from venues.figures import NOT_GIVEN, Figure, Row, RowError
 from venues.market_data import TierReading
-from venues.rows import CROSS, read_signed_size, require
+from venues.rows import BANKRUPT, CROSS, read_signed_size, require
 
 # Subaccounts below are parents, of which each backs several positions; subaccount n above is the
 # child of n % 128, where the venue's own pages open each isolated position.
 PARENTS = 128
 USDC = "USDC"
-BANKRUPT = "bankrupt"
 NO_SETTING = "dYdX keeps no leverage of a position: what backs it may be more than its margin"
 SEVERAL_POOLS = "several subaccounts back the cross positions of this part"
 FINAL_SETTLEMENT = "FINAL_SETTLEMENT"

@@ -11,12 +11,11 @@ from venues.errors import PermissionRefused, VenueError
 from venues.figures import NOT_GIVEN, Figure, Row, RowError
 from venues.key_facts import KeyFacts
 from venues.parts.gate_api import Scope
-from venues.rows import read_each
+from venues.rows import BANKRUPT, read_each
 
 NO_STANDING = "the account's balance could not be read"
 NOT_DATED = "Gate does not tell it for dated contracts"
 SINGLE_CURRENCY = "Gate tells no ratio in single-currency margin mode"
-BANKRUPT = "bankrupt"
 # margin_mode of a futures account; in the others the balance is elsewhere.
 OWN_BALANCE = ("", "0")
 SINGLE = "3"

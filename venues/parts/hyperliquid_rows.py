@@ -15,13 +15,20 @@ from venues.errors import UnreadableAnswer
 from venues.figures import Figure, Row, RowError
 from venues.key_facts import KeyFacts
 from venues.market_data import TierReading
-from venues.rows import CROSS, read_each, read_instant, read_signed_size, require, take_rows
+from venues.rows import (
+    BANKRUPT,
+    CROSS,
+    read_each,
+    read_instant,
+    read_signed_size,
+    require,
+    take_rows,
+)
 
 # A margin table of a lower id is not listed: it is one tier, and the id its highest leverage.
 LISTED_TABLES = 50
 # An account in portfolio margin may be liquidated from this ratio of the venue's own on.
 PORTFOLIO_LIMIT = Figure.derived(Decimal("0.95"))
-BANKRUPT = "bankrupt"
 # Sub-accounts and vaults hold positions themselves, as any wallet does.
 ROLES = {
     "user": "main",

@@ -14,7 +14,7 @@ from venues.base import Held, PositionEnd, PositionReading, Standing, VenueClien
 from venues.errors import UnreadableAnswer, VenueError
 from venues.figures import Figure, Row, RowError
 from venues.key_facts import KeyFacts
-from venues.rows import read_each, read_instant, take_rows
+from venues.rows import BANKRUPT, read_each, read_instant, take_rows
 
 # acctLv: 1 spot, 2 futures (each coin its own pool), 3 multi-currency, 4 portfolio margin.
 PORTFOLIO_LEVEL = "4"
@@ -23,7 +23,6 @@ LEVEL_AGE_S = 300.0
 POOLED = (MarginMode.CROSS, MarginMode.PORTFOLIO)
 NO_BALANCE = "the balance of the account could not be read"
 NO_RATIO = "OKX prints no margin ratio of what backs it"
-BANKRUPT = "bankrupt"
 
 # type of a closed position: the latest of what happened to it. 1 (partly closed) and 4 (partly
 # liquidated) are no ends; 5 was every deleveraging before 6 told a whole one apart.
